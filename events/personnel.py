@@ -1,0 +1,106 @@
+"""Contracts of the service `personnel`: units, positions, people (by random id), and who works where."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from events.catalog import event
+
+EmploymentStatus = Literal["pns", "cpns", "pppk", "pppk_part_time"]
+PositionKind = Literal["jpt", "administrator", "pengawas", "pelaksana", "fungsional"]
+
+
+class _Payload(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+@event("personnel.unit_registered", topic="personnel")
+class UnitRegistered(_Payload):
+    """A unit exists, with its place in the tree: instansi (appointing authority) > OPD > unit.
+
+    Subject `personnel/unit/<unit>`. `instansi` is the code of the government (8200 province, 8272 Kota Tidore);
+    two positions of one instansi are an internal move, of two instansi another route. `dukcapil`: officials of this
+    unit are appointed by the Minister of Home Affairs.
+    """
+
+    unit: str
+    name: str
+    opd: str
+    opd_name: str
+    instansi: str
+    instansi_name: str
+    region: str
+    island: str
+    dukcapil: bool = False
+
+
+@event("personnel.position_registered", topic="personnel")
+class PositionRegistered(_Payload):
+    """A position with its places. Subject `personnel/position/<position>`.
+
+    `places` is the number of people that the final workload analysis (ABK) gives it; `family` the job family that
+    a person must have among their skills.
+    """
+
+    position: str
+    unit: str
+    title: str
+    kind: PositionKind
+    family: str
+    job_class: int
+    places: int
+
+
+@event("personnel.person_registered", topic="personnel")
+class PersonRegistered(_Payload):
+    """A person is in service, known to all others by a random id only. Subject `personnel/person/<person>`.
+
+    Dates are those the rules need: `since` in the present position, `retires_on`, `appointed_on` of the recruit.
+    `eligible` = appraisal good for two years and no open disciplinary process (a band, never the grounds).
+    """
+
+    person: str
+    status: EmploymentStatus
+    grade: int
+    position: str
+    unit: str
+    since: date
+    appointed_on: date
+    retires_on: date
+    skills: list[str]
+    home: str
+    eligible: bool = True
+
+
+@event("personnel.incumbency_changed", topic="personnel")
+class IncumbencyChanged(_Payload):
+    """Someone works elsewhere from a date. Subject `personnel/person/<person>`.
+
+    `kind`: `definitive` moves the post; `temporary` adds duty elsewhere for `share` of working time and keeps the home
+    post; `returned` ends the temporary duty. `mutation` is the case that caused it.
+    """
+
+    person: str
+    kind: Literal["definitive", "temporary", "returned"]
+    from_position: str
+    from_unit: str
+    to_position: str
+    to_unit: str
+    on: date
+    until: date | None = None
+    share: float = 1.0
+    mutation: str
+
+
+@event("personnel.card_viewed", topic="access")
+class CardViewed(_Payload):
+    """Someone read who a person is. Subject `personnel/access/<id>`. One event a view, listing whose cards it showed."""
+
+    viewer: str
+    people: list[str]
+    fields: list[str]
+    purpose: str
+    mutation: str | None = None
