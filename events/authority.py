@@ -17,7 +17,7 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @event("authority.office_established", topic="authority")
-class OfficeEstablished(_Payload):
+class OfficeEstablished(_Payload, frozen=True, kw_only=True):
     """An office exists: a seat to which duties belong. Subject `personnel/office/<office>`.
 
     `role` says which duties may fall to it: `unit_head`, `personnel_officer`, `personnel_verifier`, `inspector`,
@@ -33,7 +33,7 @@ class OfficeEstablished(_Payload):
 
 
 @event("authority.holder_appointed", topic="authority")
-class HolderAppointed(_Payload):
+class HolderAppointed(_Payload, frozen=True, kw_only=True):
     """A person holds an office: definitive, acting in a vacancy (plt) or for the day (plh), under an order.
 
     Subject `personnel/office/<office>`. `until` is the last day, inclusive. `barred`: kinds of decision the holder may
@@ -50,7 +50,7 @@ class HolderAppointed(_Payload):
 
 
 @event("authority.holder_ended", topic="authority")
-class HolderEnded(_Payload):
+class HolderEnded(_Payload, frozen=True, kw_only=True):
     """A holding ends on a date (last day, inclusive). Subject `personnel/office/<office>`."""
 
     office: str
@@ -61,7 +61,7 @@ class HolderEnded(_Payload):
 
 
 @event("authority.delegated", topic="authority")
-class Delegated(_Payload):
+class Delegated(_Payload, frozen=True, kw_only=True):
     """The holder of an office lets another person take named kinds of decision for some days.
 
     Subject `personnel/office/<office>`. `commands` are command names; a delegate never sub-delegates.

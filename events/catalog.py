@@ -35,7 +35,7 @@ class EventType:
     version: int
     topic: str
     audience: Audience
-    cls: type[msgspec.Struct]
+    cls: Any
 
     @property
     def doc(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -48,7 +48,15 @@ _payload_decoders: dict[type, Any] = {}
 
 
 def encode(
-    data: msgspec.Struct, *, id: str, service: str, subject: str, version: int, time: datetime, correlation: str, causation: str
+    data: msgspec.Struct,
+    *,
+    id: str,
+    service: str,
+    subject: str,
+    version: int,
+    time: datetime,
+    correlation: str,
+    causation: str,
 ) -> bytes:
     """Wrap a payload. `time` is aware; `subject` is `<service>/<kind>/<id>`."""
     kind = entry(data)
@@ -69,7 +77,7 @@ def encode(
 
 
 def decode(raw: bytes) -> Envelope:
-    """Parse the record without its payload. Raises msgspec.ValidationError or DecodeError when it is not one of ours."""
+    """Parse the record, not its payload. Raises msgspec.ValidationError or DecodeError when it is not one of ours."""
     return _decode(raw)
 
 
@@ -83,7 +91,7 @@ def payload(envelope: Envelope) -> msgspec.Struct:
     raw: bytes | msgspec.Raw = envelope.data
     if envelope.typeversion < kind.version:
         raw = upcasts.lift(kind, envelope.typeversion, raw)
-    return payload_decoder(kind)(raw)
+    return cast(msgspec.Struct, payload_decoder(kind)(raw))
 
 
 def payload_decoder(kind: EventType) -> Any:

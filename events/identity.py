@@ -14,8 +14,8 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @event("identity.account_opened", topic="identity")
-class AccountOpened(_Payload):
-    """An account for a person or an integration exists. Subject `identity/account/<account>`. Never a login or a secret."""
+class AccountOpened(_Payload, frozen=True, kw_only=True):
+    """A person or an integration has an account. Subject `identity/account/<account>`. Never a login or a secret."""
 
     account: str
     person: str | None
@@ -23,7 +23,7 @@ class AccountOpened(_Payload):
 
 
 @event("identity.roles_granted", topic="identity")
-class RolesGranted(_Payload):
+class RolesGranted(_Payload, frozen=True, kw_only=True):
     """The roles of an account, all of them, as of now. Subject `identity/account/<account>`.
 
     A role is `name@scope`: `operator@imbang`, `webhooks@8200`, `reports@<opd>`. Roles open doors of screens; they give
@@ -35,7 +35,7 @@ class RolesGranted(_Payload):
 
 
 @event("identity.session_revoked", topic="identity")
-class SessionRevoked(_Payload):
+class SessionRevoked(_Payload, frozen=True, kw_only=True):
     """Sessions of an account issued up to a moment are void. Subject `identity/account/<account>`."""
 
     account: str

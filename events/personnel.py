@@ -18,7 +18,7 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @event("personnel.unit_registered", topic="personnel")
-class UnitRegistered(_Payload):
+class UnitRegistered(_Payload, frozen=True, kw_only=True):
     """A unit exists, with its place in the tree: instansi (appointing authority) > OPD > unit.
 
     Subject `personnel/unit/<unit>`. `instansi` is the code of the government (8200 province, 8272 Kota Tidore);
@@ -38,7 +38,7 @@ class UnitRegistered(_Payload):
 
 
 @event("personnel.position_registered", topic="personnel")
-class PositionRegistered(_Payload):
+class PositionRegistered(_Payload, frozen=True, kw_only=True):
     """A position with its places. Subject `personnel/position/<position>`.
 
     `places` is the number of people that the final workload analysis (ABK) gives it; `family` the job family that
@@ -55,7 +55,7 @@ class PositionRegistered(_Payload):
 
 
 @event("personnel.person_registered", topic="personnel")
-class PersonRegistered(_Payload):
+class PersonRegistered(_Payload, frozen=True, kw_only=True):
     """A person is in service, known to all others by a random id only. Subject `personnel/person/<person>`.
 
     Dates are those the rules need: `since` in the present position, `retires_on`, `appointed_on` of the recruit.
@@ -76,7 +76,7 @@ class PersonRegistered(_Payload):
 
 
 @event("personnel.incumbency_changed", topic="personnel")
-class IncumbencyChanged(_Payload):
+class IncumbencyChanged(_Payload, frozen=True, kw_only=True):
     """Someone works elsewhere from a date. Subject `personnel/person/<person>`.
 
     `kind`: `definitive` moves the post; `temporary` adds duty elsewhere for `share` of working time and keeps the home
@@ -96,8 +96,8 @@ class IncumbencyChanged(_Payload):
 
 
 @event("personnel.card_viewed", topic="access")
-class CardViewed(_Payload):
-    """Someone read who a person is. Subject `personnel/access/<id>`. One event a view, listing whose cards it showed."""
+class CardViewed(_Payload, frozen=True, kw_only=True):
+    """Someone read who a person is. Subject `personnel/access/<id>`. One event a view, listing whose cards."""
 
     viewer: str
     people: list[str]

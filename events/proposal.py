@@ -14,7 +14,7 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
-class UnitEffect(_Payload):
+class UnitEffect(_Payload, frozen=True, kw_only=True):
     """Load ratio of a unit before and after the move, alone and with the rest of the plan in place."""
 
     unit: str
@@ -23,14 +23,14 @@ class UnitEffect(_Payload):
     after_plan: float
 
 
-class Reason(_Payload):
+class Reason(_Payload, frozen=True, kw_only=True):
     """One reason: a stable code and its figures, rendered in the reader's language by the screen."""
 
     code: str
     figures: dict[str, float | str]
 
 
-class Premise(_Payload):
+class Premise(_Payload, frozen=True, kw_only=True):
     """What the proposal rests on: the version of a subject that was read."""
 
     subject: str
@@ -38,7 +38,7 @@ class Premise(_Payload):
 
 
 @event("proposal.drafted", topic="proposal")
-class ProposalDrafted(_Payload):
+class ProposalDrafted(_Payload, frozen=True, kw_only=True):
     """The optimizer suggests that a person helps or moves. Subject `optimizer/proposal/<proposal>`.
 
     `plan` groups the proposals of one solution; `runner_up` is the next-best person and by how many hours worse.
@@ -66,7 +66,7 @@ class ProposalDrafted(_Payload):
 
 
 @event("proposal.outdated", topic="proposal")
-class ProposalOutdated(_Payload):
+class ProposalOutdated(_Payload, frozen=True, kw_only=True):
     """What a proposal rested on has changed before anyone sponsored it. Subject `optimizer/proposal/<proposal>`."""
 
     proposal: str

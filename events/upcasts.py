@@ -1,4 +1,4 @@
-"""Old payload versions lifted to new ones, one function a step: `@upcast("type", from_version)` takes and returns a dict."""
+"""Old payload versions lifted to new ones: one function a step, `@upcast("type", from_version)`, dict to dict."""
 
 from __future__ import annotations
 

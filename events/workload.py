@@ -17,7 +17,7 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @event("workload.measured", topic="workload")
-class WorkloadMeasured(_Payload):
+class WorkloadMeasured(_Payload, frozen=True, kw_only=True):
     """A report was measured. Subject `workload/unit/<unit>`. History of the unit; nothing needs to react.
 
     `minutes` of work in the period, `available` effective working minutes of those at work in it; `ratio` = minutes /
@@ -36,7 +36,7 @@ class WorkloadMeasured(_Payload):
 
 
 @event("workload.changed", topic="workload", audience="public")
-class WorkloadChanged(_Payload):
+class WorkloadChanged(_Payload, frozen=True, kw_only=True):
     """A unit's load crossed a threshold, or moved on by more than the hysteresis. Subject `workload/unit/<unit>`.
 
     `ratio` as in workload.measured; `needed` people to bring it to 1.00; `lasting` = people the *final* ABK lacks (only
@@ -55,7 +55,7 @@ class WorkloadChanged(_Payload):
 
 
 @event("workload.abk_finalised", topic="workload")
-class AbkFinalised(_Payload):
+class AbkFinalised(_Payload, frozen=True, kw_only=True):
     """The regional secretary fixed the workload analysis of a unit. Subject `workload/unit/<unit>`.
 
     `minutes` a year and `need` (people, rounded half up) at `wke` effective minutes a person and year.

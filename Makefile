@@ -1,0 +1,54 @@
+# One virtual environment, two stamps: `.venv/runtime` for what the services need, `.venv/dev` for what tests add.
+# pip runs only when a lock file is newer than its stamp.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+FAST := not (postgres or kafka or browser)
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo up down test check provision lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/runtime ## serve the sample province on http://127.0.0.1:8000
+	$(BIN)/imbang run
+
+demo: .venv/runtime ## tell the main job, headless, in under a minute
+	$(BIN)/imbang demo
+
+up: .venv/runtime provision ## start the distributed mode: PostgreSQL, Kafka, several instances, a reverse proxy
+	$(BIN)/imbang up
+
+down: .venv/runtime ## stop the distributed mode
+	$(BIN)/imbang down
+
+test: .venv/dev provision ## the whole suite, on real PostgreSQL, Kafka and Chromium
+	$(BIN)/pytest
+
+check: .venv/dev ## lint, types and fast tests, in under a minute
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/pytest -m "$(FAST)"
+
+provision: ## install what the machine lacks: Debian packages (as root), the jars of Kafka (by Maven)
+	@$(PYTHON) -m deploy.provision
+
+lock: .venv/dev ## write requirements*.txt from requirements*.in, keeping pins that still fit
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet requirements.in
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet requirements-dev.in
+
+.venv/dev: .venv/runtime requirements-dev.txt
+	$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/runtime: requirements.txt pyproject.toml | $(BIN)/pip
+	$(PIP) --require-hashes -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Imbang needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m deploy.provision venv
+	$(PYTHON) -m venv .venv

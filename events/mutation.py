@@ -1,0 +1,348 @@
+"""Contracts of the topic `mutation`: the history of every mutation, and refusals of proposals. Written by `mutations`.
+
+One event for each row of the state table (domain: states and rows are in workflow/definitions). An event says in which
+`state` it leaves the mutation, which duty it `closes` and until when the next ones are due (`deadlines`), so a history
+is replayed without a calendar, a clock or a rule pack. Only ids, codes, bands and reason classes: people's own words
+stay in the service that heard them, an event holds at most their HMAC commitment (`words_hash`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from events.catalog import event
+from events.personnel import PositionKind
+
+Code = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
+Mode = Literal["temporary", "permanent"]
+Origin = Literal["load", "programme", "own_request", "opd", "leader_instruction", "reorganisation", "oversight_order"]
+ActingAs = Literal["definitive", "plt", "plh", "delegate", "employee", "engine"]
+Willingness = Literal["willing", "conditional", "unwilling", "no_response"]
+Consent = Literal["yes", "no", "no_response"]
+Opinion = Literal["recommend", "revise", "reject"]
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A position and where it stands. `instansi` is the code of the government, `0000` and the like for central ones.
+
+    `ministerial`: officials of the unit are appointed by the Minister of Home Affairs (civil registration).
+    """
+
+    position: str
+    unit: str
+    opd: str
+    instansi: str
+    kind: PositionKind = "pelaksana"
+    ministerial: bool = False
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """Who would sit where: `start` and `until` (last day, inclusive) as wished, `share` of working time, 0.2 to 1.0."""
+
+    source: Place
+    target: Place
+    mode: Mode
+    start: date
+    until: date | None = None
+    share: float = 1.0
+
+
+class Agency(msgspec.Struct, frozen=True):
+    """An agency concerned, and on which side; public forms show an agency its own side only."""
+
+    side: Literal["source", "receiver"]
+    instansi: str
+    opd: str
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did it and by what right. `command` is the class name of the command, `Proceed` for the engine's own step.
+
+    `order` is the order that seats the holder or names the delegate, who acts `on_behalf_of` the holder.
+    `authority_position` is the position in the topic `authority` by which the right was judged.
+    """
+
+    command: str
+    actor: str
+    capacity: ActingAs
+    office: str | None = None
+    order: str | None = None
+    on_behalf_of: str | None = None
+    authority_position: int | None = None
+
+
+class MutationEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What every event of a mutation carries. Subject `mutations/mutation/<mutation>`.
+
+    `row` is the row of the state table, `pack` the rule pack that judged it, `at` business time (UTC).
+    """
+
+    mutation: str
+    person: str
+    agencies: list[Agency]
+    act: Act
+    definition: str
+    pack: str
+    row: str
+    state: str
+    at: datetime
+    closes: str | None = None
+    deadlines: dict[str, datetime] = {}
+    words_hash: str | None = None
+
+
+@event("mutation.drafted", topic="mutation")
+class MutationDrafted(MutationEvent):
+    """A move is considered. It reserves nothing, and few may know of it."""
+
+    move: Move
+    origin: Origin
+    proposal: str | None = None
+    converts: str | None = None
+
+
+@event("mutation.proposed", topic="mutation", audience="public")
+class MutationProposed(MutationEvent):
+    """A named official sponsors the move and submits it. `documents`: gate code (G1..G10) -> SHA-256."""
+
+    move: Move
+    origin: Origin
+    documents: dict[str, str]
+
+
+@event("mutation.screened", topic="mutation")
+class MutationScreened(MutationEvent):
+    """The verifier found the person eligible and the papers complete; consultation begins."""
+
+    documents: dict[str, str]
+
+
+@event("mutation.returned", topic="mutation")
+class MutationReturned(MutationEvent):
+    """Sent back to the sponsor for completion or revision."""
+
+    reason_class: Code
+
+
+@event("mutation.resubmitted", topic="mutation")
+class MutationResubmitted(MutationEvent):
+    """The sponsor submits again; answers and votes of the earlier round no longer count."""
+
+    round: int
+    documents: dict[str, str]
+
+
+@event("mutation.rejected", topic="mutation", audience="public")
+class MutationRejected(MutationEvent):
+    """The move will not happen: decided by the official or panel in `act`, or blocked by clearance."""
+
+    reason_class: Code
+
+
+@event("consultation.employee_recorded", topic="mutation")
+class EmployeeRecorded(MutationEvent):
+    """The employee's view. A later one replaces it while the consultation is open; silence is never consent."""
+
+    answer: Willingness
+    reason_class: Code | None = None
+    condition: Code | None = None
+
+
+@event("consultation.source_recorded", topic="mutation")
+class SourceRecorded(MutationEvent):
+    """The head of the source agency releases the employee or refuses."""
+
+    answer: Consent
+    reason_class: Code | None = None
+    handover_planned: bool = False
+    floor_kept: bool = False
+
+
+@event("consultation.receiver_recorded", topic="mutation")
+class ReceiverRecorded(MutationEvent):
+    """The head of the receiving agency accepts the employee, and perhaps their condition, or refuses."""
+
+    answer: Consent
+    reason_class: Code | None = None
+    accepts_condition: Code | None = None
+
+
+@event("consultation.clearance_recorded", topic="mutation")
+class ClearanceRecorded(MutationEvent):
+    """Discipline, appraisal, bond or audit findings were looked at. `closes` tells which clearance this is."""
+
+    answer: Literal["clear", "block"]
+    reason_class: Code | None = None
+
+
+@event("consultation.closed", topic="mutation")
+class ConsultationClosed(MutationEvent):
+    """Everyone asked agreed, and clearance is positive."""
+
+
+@event("mutation.escalated", topic="mutation")
+class MutationEscalated(MutationEvent):
+    """The consultation ended without agreement; the regional secretary must decide openly. `dissent`: who and how."""
+
+    dissent: list[Code]
+
+
+@event("consultation.settled", topic="mutation")
+class ConsultationSettled(MutationEvent):
+    """The regional secretary sends a contested case to the panel, with a reason."""
+
+    reason_class: Code
+
+
+@event("approval.panel_voted", topic="mutation")
+class PanelVoted(MutationEvent):
+    """A member of the panel votes, or stands back (`recuse`)."""
+
+    vote: Literal["recommend", "revise", "reject", "recuse"]
+    reason_class: Code | None = None
+
+
+@event("approval.panel_opined", topic="mutation")
+class PanelOpined(MutationEvent):
+    """The panel's opinion. Unless it recommends, `mutation.returned` or `mutation.rejected` follows. `tally`: votes by kind."""
+
+    opinion: Opinion
+    tally: dict[str, int]
+
+
+@event("decree.issued", topic="mutation", audience="public")
+class DecreeIssued(MutationEvent):
+    """The competent authority signed. `effective_on` is the TMT of the decree; `number` comes from the secretariat."""
+
+    move: Move
+    number: str
+    decree_date: date
+    effective_on: date
+
+
+@event("decree.served", topic="mutation")
+class DecreeServed(MutationEvent):
+    """The employee received the decree. It binds from then on, so `effective_on` is never before `served_on`.
+
+    `receipt` is the SHA-256 of the receipt, `objection_until` the last day of the objection period (PP 79/2021).
+    """
+
+    served_on: date
+    receipt: str
+    effective_on: date
+    objection_until: date
+
+
+@event("placement.handed_over", topic="mutation")
+class HandedOver(MutationEvent):
+    """Files, assets and accounts have a successor. `record` is the SHA-256 of the signed handover record (BAST)."""
+
+    successor: str
+    record: str
+    e_signature: Literal["handed", "none"]
+
+
+@event("placement.started", topic="mutation", audience="public")
+class PlacementStarted(MutationEvent):
+    """The person is at work in the new place since `started_on`. A permanent move `converts` a temporary duty."""
+
+    move: Move
+    started_on: date
+    converts: str | None = None
+
+
+@event("placement.registered", topic="mutation", audience="public")
+class PlacementRegistered(MutationEvent):
+    """National personnel systems (SIASN, I-MUT) accepted the change under `reference`."""
+
+    reference: str
+
+
+@event("temp.expiring", topic="mutation")
+class TempExpiring(MutationEvent):
+    """A temporary duty ends soon; it may be extended or converted until then."""
+
+    until: date
+
+
+@event("temp.extended", topic="mutation", audience="public")
+class TempExtended(MutationEvent):
+    """A temporary duty goes on until the new `move.until`; employee and both heads agreed again."""
+
+    move: Move
+
+
+@event("temp.ended", topic="mutation", audience="public")
+class TempEnded(MutationEvent):
+    """A temporary duty is over and the person returns, by themselves. `started_on` is None when it never began."""
+
+    move: Move
+    cause: Literal["end_date", "recall"]
+    started_on: date | None
+
+
+@event("temp.returned", topic="mutation", audience="public")
+class TempReturned(MutationEvent):
+    """The home agency confirms that the person is back."""
+
+    move: Move
+    returned_on: date
+
+
+@event("temp.return_overdue", topic="mutation", audience="public")
+class TempReturnOverdue(MutationEvent):
+    """Nobody confirmed the return in time: the `duty` stays, and the regional secretary is told."""
+
+    duty: str
+
+
+@event("temp.converted", topic="mutation", audience="public")
+class TempConverted(MutationEvent):
+    """The temporary duty became permanent by the mutation `permanent`."""
+
+    permanent: str
+
+
+@event("mutation.withdrawn", topic="mutation", audience="public")
+class MutationWithdrawn(MutationEvent):
+    """The one who asked for the move takes it back."""
+
+    reason_class: Code
+
+
+@event("mutation.cancelled", topic="mutation", audience="public")
+class MutationCancelled(MutationEvent):
+    """The ground of the move fell away: need, post, or service of the person."""
+
+    reason_class: Code
+
+
+@event("mutation.expired", topic="mutation", audience="public")
+class MutationExpired(MutationEvent):
+    """Nobody acted in time; `clock` names the deadline that ran out."""
+
+    clock: str
+
+
+@event("mutation.overdue", topic="mutation")
+class MutationOverdue(MutationEvent):
+    """A duty's deadline passed. Nothing is decided by it: the duty stays, and its superior is told."""
+
+    duty: str
+
+
+@event("proposal.declined", topic="mutation")
+class ProposalDeclined(msgspec.Struct, frozen=True, kw_only=True):
+    """The law refuses a proposal of the optimizer. Subject `mutations/refusal/<proposal>`.
+
+    `rules` are codes of workflow/refusals.toml; the proposer does not suggest the same again until a premise changes.
+    """
+
+    proposal: str
+    person: str
+    rules: list[str]
+    pack: str
+    at: datetime

@@ -1,0 +1,159 @@
+"""Who is asking: sessions and tokens, signed, short-lived, verified locally; and the guards of routes.
+
+Signing in gives a person an *identity*, never authority over a mutation: that comes from the offices held at the moment
+of action. A revocation travels by event; until it arrives a session lives at most fifteen minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import Flask, Response, abort, current_app, g, redirect, request
+from flask_wtf.csrf import CSRFProtect
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+
+from services.service import Actor
+
+COOKIE = "imbang_session"
+SESSION_SECONDS = 15 * 60
+#: A session that is used is renewed for this long before the password is asked again.
+SIGN_IN_SECONDS = 10 * 3600
+View = TypeVar("View", bound=Callable[..., Any])
+
+csrf = CSRFProtect()
+
+
+@dataclass(frozen=True)
+class User:
+    """The signed-in account. `label` is what its own pages call it; `roles` open doors as `name@scope`."""
+
+    account: str
+    person: str | None
+    label: str
+    roles: tuple[str, ...] = ()
+    signed_in: float = 0.0
+    by_cookie: bool = field(default=True, compare=False)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.account, self.person, self.roles)
+
+    @property
+    def offices(self) -> tuple[str, ...]:
+        """The scopes its roles name, for the page header."""
+        return tuple(sorted({r.partition("@")[2] for r in self.roles}))
+
+    def may(self, role: str) -> bool:
+        return any(r.partition("@")[0] == role for r in self.roles)
+
+
+def issue(user: User) -> str:
+    """The signed form of a session or token."""
+    return _serializer().dumps([user.account, user.person, user.label, list(user.roles), user.signed_in])
+
+
+def verify(token: str, *, by_cookie: bool) -> User | None:
+    """The user of a valid token, None for one that is forged, old or revoked."""
+    try:
+        (account, person, label, roles, since), issued = _serializer().loads(
+            token, max_age=SESSION_SECONDS, return_timestamp=True
+        )
+    except (BadSignature, SignatureExpired, ValueError, TypeError):
+        return None
+    now = datetime.now(UTC).timestamp()
+    revoked = cast("Revocations", current_app.extensions["imbang_revocations"])
+    if now - since > SIGN_IN_SECONDS or revoked.void(account, issued):
+        return None
+    return User(account, person, label, tuple(roles), since, by_cookie)
+
+
+class Revocations:
+    """Accounts whose sessions up to a moment are void, as this process has heard of them."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, datetime] = {}
+
+    def add(self, account: str, before: datetime) -> None:
+        self._before[account] = max(before, self._before.get(account, before))
+
+    def void(self, account: str, issued: datetime) -> bool:
+        before = self._before.get(account)
+        return before is not None and issued <= before
+
+
+def current_user() -> User | None:
+    return cast("User | None", g.get("user"))
+
+
+def actor() -> Actor:
+    """The signed-in actor; 401 when nobody is."""
+    user = current_user()
+    if user is None:
+        abort(401)
+    return user.actor
+
+
+def open_door(view: View) -> View:
+    """A route for everybody, on purpose."""
+    view.guard = "open"  # type: ignore[attr-defined]
+    return view
+
+
+def requires(*roles: str) -> Callable[[View], View]:
+    """A route for signed-in users; with roles, for those who have one of them."""
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            user = current_user()
+            if user is None:
+                if request.path.startswith("/api/"):
+                    abort(401, "This needs a session or a bearer token.")
+                return redirect(f"/identity/sign-in?next={request.full_path.rstrip('?')}")
+            if roles and not any(user.may(r) for r in roles):
+                abort(403, f"This needs one of the roles {', '.join(roles)}.")
+            return view(*args, **kwargs)
+
+        guarded.guard = roles or ("signed in",)  # type: ignore[attr-defined]
+        return cast(View, guarded)
+
+    return guard
+
+
+def install_auth(app: Flask, revocations: Revocations) -> None:
+    """Find out who asks before each request; protect cookies against other sites; renew sessions in use."""
+    app.extensions["imbang_revocations"] = revocations
+    app.config |= {"WTF_CSRF_CHECK_DEFAULT": False, "WTF_CSRF_TIME_LIMIT": None}
+    csrf.init_app(app)
+
+    @app.before_request
+    def who() -> None:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind == "Bearer":
+            g.user = verify(token, by_cookie=False) or abort(401, "The bearer token is not valid or has expired.")
+        else:
+            g.user = verify(request.cookies.get(COOKIE, ""), by_cookie=True)
+            if request.method not in ("GET", "HEAD", "OPTIONS"):
+                csrf.protect()
+
+    @app.after_request
+    def renew(response: Response) -> Response:
+        user = current_user()
+        if user is not None and user.by_cookie and COOKIE not in response.headers.get("Set-Cookie", ""):
+            set_session(response, user)
+        return response
+
+    app.context_processor(lambda: {"current_user": current_user()})
+
+
+def set_session(response: Response, user: User) -> None:
+    secure = request.is_secure
+    response.set_cookie(COOKIE, issue(user), max_age=SESSION_SECONDS, httponly=True, samesite="Lax", secure=secure)
+
+
+def _serializer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="imbang-session")

@@ -1,0 +1,195 @@
+"""All writing of a process, on one thread: what is queued is decided and committed together (group commit).
+
+Two lanes. The interactive one holds commands whose senders wait; it is bounded, and full means 429. The background lane
+holds consumed events, timers and job results; their readers simply wait their turn. There is no timer: a batch is what
+is there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection
+
+from events.log import EventLog, LogCut
+from services.clock import Clock
+from services.db import Databases
+from services.service import Answer, Command, Retry, Service
+from services.transaction import Batch, ConsumerStopped, apply
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+CAPACITY = 1024
+ATTEMPTS = 5
+
+Answers = dict[str, Answer | Exception]
+
+
+class Busy(Exception):
+    """The server takes no more commands for the moment"""
+
+
+class OutcomeUnknown(Exception):
+    """The command was not answered in time; send it again with the same key to learn its outcome"""
+
+
+class Committer:
+    """Runs batches. Without `start`, `submit` runs its command in the caller's thread (tests, tools)."""
+
+    def __init__(self, databases: Databases, services: Mapping[str, Service], event_log: EventLog, clock: Clock):
+        self.databases, self.services, self.event_log, self.clock = databases, services, event_log, clock
+        self.committed: Callable[[], None] = lambda: None
+        self.arrived = threading.Condition()
+        self.threaded = False
+        self._interactive: deque[tuple[str, Command, Future[Answer]]] = deque()
+        self._background: deque[tuple[str, Batch, Future[Answers]]] = deque()
+        self._connections: dict[str, Connection] = {}
+        self._running = threading.RLock()
+
+    def submit(self, service: str, command: Command, timeout: float = 10.0) -> Answer:
+        """Commit a command and return its answer; raises what its handler raised, Busy or OutcomeUnknown."""
+        if not self.threaded:
+            answer = self.run(self.services[service], Batch(commands=[command]))[command.id]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        future: Future[Answer] = Future()
+        with self.arrived:
+            if len(self._interactive) >= CAPACITY:
+                raise Busy(f"{CAPACITY} commands are waiting")
+            self._interactive.append((service, command, future))
+            self.arrived.notify()
+        try:
+            return future.result(timeout)
+        except FutureTimeout:
+            raise OutcomeUnknown(f"no answer within {timeout:g} s") from None
+
+    def offer(self, service: str, batch: Batch) -> Answers:
+        """Commit background work; waits for it. Raises when nothing of it was committed."""
+        if not self.threaded:
+            return self.run(self.services[service], batch)
+        future: Future[Answers] = Future()
+        with self.arrived:
+            self._background.append((service, batch, future))
+            self.arrived.notify()
+        return future.result()
+
+    def step(self) -> int:
+        """Commit what is queued: waiting commands first, then one background batch. Returns the number of items."""
+        with self.arrived:
+            taken = [self._interactive.popleft() for _ in range(min(BATCH, len(self._interactive)))]
+            behind = self._background.popleft() if self._background else None
+        waiting: dict[str, list[tuple[Command, Future[Answer]]]] = {}
+        for name, command, future in taken:
+            waiting.setdefault(name, []).append((command, future))
+        for name, pairs in waiting.items():
+            self._answer(name, pairs)
+        if behind is not None:
+            name, batch, result = behind
+            try:
+                result.set_result(self.run(self.services[name], batch))
+            except Exception as error:
+                result.set_exception(error)
+        return len(taken) + (len(behind[1]) if behind else 0)
+
+    def _answer(self, name: str, pairs: list[tuple[Command, Future[Answer]]]) -> None:
+        """One batch for the commands that wait; two with the same id share the first one's answer."""
+        commands = {command.id: command for command, _ in reversed(pairs)}
+        try:
+            answers = self.run(self.services[name], Batch(commands=list(reversed(commands.values()))))
+        except Exception as error:
+            log.exception("batch failed", service=name)
+            answers = dict.fromkeys(commands, error)
+        for command, future in pairs:
+            answer = answers[command.id]
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    def fail_all(self, error: Exception) -> None:
+        """The thread is dying: nobody is left waiting."""
+        with self.arrived:
+            for _, _, future in self._interactive:
+                future.set_exception(error)
+            for _, _, result in self._background:
+                result.set_exception(error)
+            self._interactive.clear()
+            self._background.clear()
+
+    def run(self, service: Service, batch: Batch) -> Answers:
+        """Commit a batch, again where the world was slow, item by item where one of them is bad.
+
+        Raises LogCut and ConsumerStopped, and a database error when the database stays away; then nothing was lost.
+        """
+        if not len(batch):
+            return {}
+        failure: Exception | None = None
+        for attempt in range(ATTEMPTS if len(batch) == 1 else 2):
+            try:
+                return self._commit(service, batch, None)
+            except (LogCut, ConsumerStopped):
+                raise
+            except (
+                sa.exc.OperationalError,
+                sa.exc.InterfaceError,
+                sa.exc.InternalError,
+                sa.exc.IntegrityError,
+                Retry,
+            ) as error:
+                failure = error
+                log.warning(
+                    "batch retried", service=service.name, size=len(batch), attempt=attempt, error=str(error)[:300]
+                )
+                threading.Event().wait(0.02 * 2**attempt)
+            except Exception as error:
+                failure = error
+                break
+        assert failure is not None
+        if len(batch) > 1:
+            answers: Answers = {}
+            for single in batch.alone():
+                answers |= self.run(service, single)
+            return answers
+        if isinstance(failure, (sa.exc.OperationalError, sa.exc.InterfaceError)):
+            raise failure
+        return self._commit(service, batch, failure)
+
+    def _commit(self, service: Service, batch: Batch, verdict: Exception | None) -> Answers:
+        with self._running:
+            conn = self._connection(service)
+            try:
+                with conn.begin():
+                    moment = self.clock.read(conn)
+                    answers = apply(service, conn, self.event_log, moment, batch, verdict)
+            except Exception:
+                if conn.invalidated or conn.closed:
+                    self._connections.pop(service.name).close()
+                raise
+        self.committed()
+        return answers
+
+    def _connection(self, service: Service) -> Connection:
+        conn = self._connections.get(service.name)
+        if conn is None:
+            conn = self._connections[service.name] = self.databases.writer(service.name).connect()
+        return conn
+
+    def wait(self, timeout: float) -> None:
+        """Sleep until work arrives."""
+        with self.arrived:
+            if not self._interactive and not self._background:
+                self.arrived.wait(timeout)
+
+    def close(self) -> None:
+        self.fail_all(OutcomeUnknown("the server is stopping"))
+        for conn in self._connections.values():
+            conn.close()
+        self._connections.clear()

@@ -1,0 +1,89 @@
+"""Settings from the environment. Every name is here, with what it means when it is absent."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from environs import Env
+
+EMBEDDED_LOG = "database:"
+
+
+class Misconfigured(Exception):
+    """A setting cannot be used"""
+
+
+@dataclass(frozen=True)
+class Config:
+    """How this process runs. Two URLs make the difference between one file and a cluster."""
+
+    database_url: str = "sqlite:///var/imbang.db"
+    service_urls: Mapping[str, str] = field(default_factory=dict)
+    #: `database:` keeps the log in the database; `kafka://host:port[,host:port]/prefix` uses Kafka.
+    event_log_url: str = EMBEDDED_LOG
+    #: The services of this process; empty means all.
+    services: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+    port: int = 8000
+    secret_key: str = ""
+    #: The sample's demo clock and accounts; never in production.
+    demo: bool = False
+    #: Networks that webhooks may reach although they are private, as CIDR.
+    webhook_networks: tuple[str, ...] = ()
+    #: Where keys and papers are kept.
+    directory: Path = Path("var")
+
+    def url(self, service: str) -> str:
+        return self.service_urls.get(service, self.database_url)
+
+    def check(self) -> None:
+        """Refuse combinations that cannot keep the promises."""
+        urls = {self.database_url, *self.service_urls.values()}
+        if self.event_log_url == EMBEDDED_LOG and len(urls) > 1:
+            raise Misconfigured(
+                "EVENT_LOG_URL=database: needs all services in one database; use Kafka or one DATABASE_URL"
+            )
+        if self.event_log_url != EMBEDDED_LOG and any(u.startswith("sqlite") for u in urls):
+            raise Misconfigured("Kafka needs PostgreSQL: SQLite has one writer and cannot serve several processes")
+
+
+def from_environment(names: tuple[str, ...]) -> Config:
+    """The configuration of this process; `names` are the services whose `<NAME>_DATABASE_URL` is looked up."""
+    env = Env()
+    directory = Path(env.str("IMBANG_DIRECTORY", "var"))
+    overrides = {n: u for n in names if (u := env.str(f"{n.upper()}_DATABASE_URL", ""))}
+    config = Config(
+        database_url=driver(env.str("DATABASE_URL", f"sqlite:///{directory / 'imbang.db'}")),
+        service_urls={n: driver(u) for n, u in overrides.items()},
+        event_log_url=env.str("EVENT_LOG_URL", EMBEDDED_LOG),
+        services=tuple(env.list("IMBANG_SERVICES", [])),
+        host=env.str("IMBANG_HOST", "127.0.0.1"),
+        port=env.int("IMBANG_PORT", 8000),
+        secret_key=env.str("IMBANG_SECRET_KEY", "") or _kept_secret(directory),
+        demo=env.bool("IMBANG_DEMO", False),
+        webhook_networks=tuple(env.list("IMBANG_WEBHOOK_NETWORKS", [])),
+        directory=directory,
+    )
+    config.check()
+    return config
+
+
+def driver(url: str) -> str:
+    """PostgreSQL by psycopg 3, whatever the usual spellings of the address."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def _kept_secret(directory: Path) -> str:
+    """One process alone keeps its own key; several processes need IMBANG_SECRET_KEY."""
+    path = directory / "secret-key"
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()

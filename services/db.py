@@ -1,0 +1,99 @@
+"""Databases: engines for writing and reading, and the base classes of each service's models.
+
+Request threads read through Flask-SQLAlchemy's `db.session`; all writing goes through the committer. On PostgreSQL the
+two take different roles, so that a request cannot write and the committer cannot change what is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import event, orm
+from sqlalchemy.engine import Connection, Engine
+
+from services.config import Config
+from services.service import Service
+
+WRITER, READER = "imbang_writer", "imbang_reader"
+
+db = SQLAlchemy()
+
+
+def model_base(service: str) -> type[orm.DeclarativeBase]:
+    """The base class for the models of one service. Its tables are named `<service>_…`."""
+    return type(f"{service.capitalize()}Base", (orm.DeclarativeBase,), {"metadata": sa.MetaData()})
+
+
+class Databases:
+    """One engine a URL and purpose; services with the same URL share them."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self._engines: dict[tuple[str, str], Engine] = {}
+
+    def writer(self, service: str) -> Engine:
+        return self._engine(self.config.url(service), WRITER)
+
+    def reader(self, service: str) -> Engine:
+        return self._engine(self.config.url(service), READER)
+
+    def urls(self, services: Iterable[Service]) -> dict[str, list[Service]]:
+        """Each database with the services that live in it."""
+        homes: dict[str, list[Service]] = {}
+        for service in services:
+            homes.setdefault(self.config.url(service.name), []).append(service)
+        return homes
+
+    def _engine(self, url: str, role: str) -> Engine:
+        if (url, role) not in self._engines:
+            self._engines[url, role] = prepared(sa.create_engine(url, pool_size=8, max_overflow=16), role)
+        return self._engines[url, role]
+
+    def close(self) -> None:
+        for engine in self._engines.values():
+            engine.dispose()
+
+
+def prepared(engine: Engine, role: str) -> Engine:
+    """Set up the connections of an engine for writing or reading."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connected)
+        event.listen(engine, "begin", _begin_immediate if role == WRITER else _begin)
+    else:
+
+        def connected(dbapi: Any, _: Any) -> None:
+            _take_role(dbapi, role)
+
+        event.listen(engine, "connect", connected)
+    return engine
+
+
+def _sqlite_connected(dbapi: Any, _: Any) -> None:
+    """WAL for readers beside the writer, FULL so that an acknowledged command survives a power cut."""
+    dbapi.isolation_level = None  # transactions are begun by us, not by the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+        dbapi.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(conn: Connection) -> None:
+    conn.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(conn: Connection) -> None:
+    conn.exec_driver_sql("BEGIN")
+
+
+def _take_role(dbapi: Any, role: str) -> None:
+    """Give up all rights but the role's, where the roles exist (`imbang migrate` creates them when it may)."""
+    with dbapi.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')", (role,)
+        )
+        if cursor.fetchone():
+            cursor.execute(f"SET ROLE {role}")
+        # A frozen process must not hold its locks for ever.
+        cursor.execute("SET idle_in_transaction_session_timeout = '30s'")
+    dbapi.commit()

@@ -1,0 +1,119 @@
+"""What every door shares: commands from requests, headers, health, metrics."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+import sqlalchemy as sa
+from flask import Blueprint, Flask, Response, abort, current_app, g, request
+
+from events import ids
+from services.auth import actor, open_door
+from services.service import Answer, Command
+
+if TYPE_CHECKING:
+    from services.app import Application
+
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self' data:; "
+    "connect-src 'self'; frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'self'"
+)
+KEY = "Idempotency-Key"
+
+
+def application() -> Application:
+    return cast("Application", current_app.extensions["imbang"])
+
+
+def submit(service: str, data: msgspec.Struct) -> Answer:
+    """Commit a command of the signed-in user; its answer is on disk when this returns.
+
+    An API request brings an `Idempotency-Key`, a form a hidden field `key`. `If-Match` (or a field `version`) makes it
+    conditional on the version that was read.
+    """
+    who = actor()
+    key = request.headers.get(KEY) or request.form.get("key")
+    if not key or len(key) > 200:
+        abort(400, f"Send a header {KEY} of 1 to 200 characters, the same for every repeat of this command.")
+    name = type(data).__name__
+    command = Command(
+        id=ids.derived("http", who.account, service, key),
+        data=data,
+        actor=who,
+        correlation=g.request_id,
+        fingerprint=hashlib.sha256(name.encode() + b"\0" + msgspec.json.encode(data)).digest(),
+        expected_version=_expected_version(),
+    )
+    return application().committer.submit(service, command)
+
+
+def _expected_version() -> int | None:
+    given = request.headers.get("If-Match") or request.form.get("version")
+    if given is None or given == "*":
+        return None
+    text = given.strip('W/"')
+    if not text.isdigit():
+        abort(400, f"If-Match is the version you read, in quotes; got {given[:40]!r}.")
+    return int(text)
+
+
+def install_http(app: Flask) -> None:
+    """Request ids, security headers, and the routes for operators."""
+
+    @app.before_request
+    def identify() -> None:
+        given = request.headers.get("X-Request-Id", "")
+        try:
+            g.request_id = str(uuid.UUID(given))
+        except ValueError:
+            g.request_id = ids.new()
+
+    @app.after_request
+    def protect(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", CSP)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        if not request.path.startswith("/static/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    app.register_blueprint(_operations())
+
+
+def _operations() -> Blueprint:
+    door = Blueprint("operations", __name__)
+
+    @door.get("/healthz")
+    @open_door
+    def healthz() -> dict[str, Any]:
+        """The process runs."""
+        return {"status": "ok"}
+
+    @door.get("/readyz")
+    @open_door
+    def readyz() -> tuple[dict[str, Any], int]:
+        """The process can do its work: its databases answer and no consumer has stopped."""
+        app = application()
+        faults = {f"consumer {name}": why for name, why in app.runtime.stopped.items()}
+        for service in app.services:
+            try:
+                with app.databases.reader(service.name).connect() as conn:
+                    conn.execute(sa.select(1))
+            except sa.exc.DBAPIError as error:
+                faults[f"database {service.name}"] = type(error).__name__
+        return {"status": "stopped" if faults else "ready", "faults": faults}, 503 if faults else 200
+
+    @door.get("/metrics")
+    @open_door
+    def metrics() -> Response:
+        """What an operator watches, in the text format of Prometheus."""
+        from services import metrics as meters
+
+        return Response(meters.render(application()), content_type=meters.CONTENT_TYPE)
+
+    return door

@@ -1,0 +1,91 @@
+"""Errors as RFC 9457 problem documents: what is wrong, where, and what to do. A browser gets the same as a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from flask import Flask, Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from services.committer import Busy, OutcomeUnknown
+from services.language import language
+from services.service import Refused, Words
+from services.transaction import Reused
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+#: What to do about errors that have no rule of their own.
+REMEDIES = {
+    400: Words("Perbaiki permintaan lalu kirim lagi.", "Correct the request and send it again."),
+    401: Words("Masuk dulu, lalu ulangi.", "Sign in first, then repeat."),
+    403: Words("Minta peran ini pada admin kepegawaian.", "Ask the personnel agency for this role."),
+    404: Words("Periksa alamat atau nomornya.", "Check the address or the id."),
+    405: Words("Pakai cara yang disebut pada Allow.", "Use a method named in Allow."),
+    413: Words("Kirim isi yang lebih kecil.", "Send a smaller body."),
+    500: Words(
+        "Coba lagi; bila berulang, beri tahu operator dengan nomor ini.", "Try again; if it recurs, tell the operator."
+    ),
+}
+
+
+def problem(
+    status: int, title: str, detail: str, *, remedy: str = "", headers: dict[str, str] | None = None, **more: Any
+) -> Response:
+    """A problem document, or a page for a browser that asks for one."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body |= {k: v for k, v in {"remedy": remedy, **more}.items() if v}
+    if request.path.startswith("/api/") or not request.accept_mimetypes.accept_html:
+        response = make_response(body, status)
+        response.content_type = MEDIA_TYPE
+    else:
+        response = make_response(render_template("problem.html", problem=body), status)
+    response.headers.extend(headers or {})
+    return response
+
+
+def pick(words: Words) -> str:
+    """The sentence in the reader's language."""
+    return words.en if language() == "en" else words.id
+
+
+def title(error: Exception) -> str:
+    return (type(error).__doc__ or type(error).__name__).strip()
+
+
+def install_problems(app: Flask) -> None:
+    """Every error of a request becomes a problem document."""
+
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> Response:
+        more: dict[str, Any] = {"rule": error.rule, "basis": error.basis, "field": error.field}
+        return problem(error.status, title(error), pick(error.detail), remedy=pick(error.remedy), **more)
+
+    @app.errorhandler(Busy)
+    def busy(error: Busy) -> Response:
+        return problem(429, title(error), str(error), remedy="Retry-After", headers={"Retry-After": "1"})
+
+    @app.errorhandler(OutcomeUnknown)
+    def unknown(error: OutcomeUnknown) -> Response:
+        return problem(503, title(error), str(error), headers={"Retry-After": "2"})
+
+    @app.errorhandler(Reused)
+    def reused(error: Reused) -> Response:
+        words = Words("Pakai Idempotency-Key baru untuk perintah baru.", "Use a new Idempotency-Key for a new command.")
+        return problem(422, title(error), str(error), remedy=pick(words), field="Idempotency-Key")
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        status = error.code or 500
+        more: dict[str, Any] = {}
+        if errors := (getattr(error, "data", None) or {}).get("messages"):
+            more["errors"] = errors
+        remedy = REMEDIES.get(status, REMEDIES[400 if status < 500 else 500])
+        return problem(status, error.name, error.description or error.name, remedy=pick(remedy), **more)
+
+    @app.errorhandler(Exception)
+    def bug(error: Exception) -> Response:
+        log.exception("request failed", path=request.path)
+        return problem(500, "Internal error", type(error).__name__, remedy=pick(REMEDIES[500]))

@@ -1,0 +1,242 @@
+"""The crank of a process: relay, read, fire, retry, work. Every mode turns the same steps.
+
+Tests and tools call `drain()` in their own thread. On SQLite one thread turns everything in turn; on PostgreSQL each
+step has a thread, and many processes may run the same service.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection
+
+from events import inbox, outbox
+from events.log import EventLog, LogCut, Place, Position, Reader
+from services import jobs, timers
+from services.clock import Clock
+from services.committer import BATCH, Committer
+from services.db import Databases
+from services.service import Firing, Retry, Service
+from services.transaction import Batch, ConsumerStopped
+
+log = structlog.get_logger(__name__)
+
+POLL = 1.0
+#: A quiet topic says this often that it is complete, so that its readers can tell quiet from dead.
+BEAT = timedelta(seconds=20)
+
+
+class Runtime:
+    """The steps of some services on one committer."""
+
+    def __init__(
+        self, databases: Databases, services: Sequence[Service], event_log: EventLog, clock: Clock, committer: Committer
+    ):
+        self.databases, self.services, self.event_log = databases, list(services), event_log
+        self.clock, self.committer = clock, committer
+        self.stopped: dict[str, str] = {}
+        self.stopping = threading.Event()
+        self._readers: dict[str, Reader] = {}
+        self._threads: list[threading.Thread] = []
+        self._wakes: list[threading.Event] = []
+        committer.committed = self._wake
+
+    # -- one turn ----------------------------------------------------------------------------------------------------
+
+    def tick(self) -> int:
+        """Every step of every service once; returns how much was done."""
+        done = 0
+        for step in (self.relay, self.read, self.fire, self.retry, self.work):
+            for service in self.services:
+                done += step(service)
+                if self.committer.threaded:
+                    done += self.committer.step()
+        return done
+
+    def drain(self, turns: int = 10_000) -> int:
+        """Turn until nothing is left to do; returns how much was done. Raises RuntimeError when it never ends."""
+        total = 0
+        for _ in range(turns):
+            done = self.tick()
+            total += done
+            if not done:
+                return total
+        raise RuntimeError(f"still busy after {turns} turns")
+
+    def relay(self, service: Service) -> int:
+        """Hand one batch of recorded events to the log."""
+        with self.databases.writer(service.name).begin() as conn:
+            return outbox.relay(conn, service.outbox, self.event_log, BATCH)
+
+    def read(self, service: Service) -> int:
+        """Apply the next records of the log. A consumer whose log was cut or that parks too much stops and says so."""
+        if not service.topics or service.name in self.stopped:
+            return 0
+        reader = self._reader(service)
+        try:
+            records = reader.read(BATCH)
+            self.committer.offer(service.name, Batch(records=records))
+        except (LogCut, ConsumerStopped) as error:
+            self.stopped[service.name] = f"{type(error).__doc__}: {error}"
+            log.critical("consumer stopped", service=service.name, error=str(error))
+            return 0
+        except sa.exc.DBAPIError:
+            reader.rewind()
+            raise
+        return len(records)
+
+    def fire(self, service: Service) -> int:
+        """Fire due timers."""
+        with self.databases.reader(service.name).connect() as conn:
+            if not service.timers or not self.clock.timers_may_fire(conn):
+                return 0
+            due = timers.due(conn, service.timer, self.clock.read(conn).now, BATCH)
+        if not due:
+            return 0
+        firings = [Firing(subject, name, arming, at) for subject, name, arming, at in due]
+        self.committer.offer(service.name, Batch(firings=firings))
+        return len(firings)
+
+    def retry(self, service: Service) -> int:
+        """Try again what waits."""
+        if not service.topics:
+            return 0
+        with self.databases.reader(service.name).connect() as conn:
+            subjects = inbox.due(conn, service.inbox, self.clock.read(conn).wall, BATCH)
+        self.committer.offer(service.name, Batch(due=subjects))
+        return len(subjects)
+
+    def work(self, service: Service) -> int:
+        """Lease one due job, run it outside any transaction, hand its result to the committer."""
+        if not service.jobs:
+            return 0
+        with self.databases.writer(service.name).begin() as conn:
+            moment = self.clock.read(conn)
+            leased = jobs.lease(conn, service.job, service.name, moment.now, moment.wall, 1)
+        for job in leased:
+            self._run_job(service, job)
+        return len(leased)
+
+    def _run_job(self, service: Service, job: jobs.Job) -> None:
+        try:
+            result = service.jobs[job.kind](job, self.databases.reader(service.name).connect)
+        except Exception as error:
+            after = error.after if isinstance(error, Retry) else None
+            log.warning("job failed", service=service.name, kind=job.kind, key=job.key, error=repr(error))
+            with self.databases.writer(service.name).begin() as conn:
+                jobs.fail(conn, service.job, job, repr(error), after)
+        else:
+            self.committer.offer(service.name, Batch(results=[(job, result)]))
+
+    def _reader(self, service: Service) -> Reader:
+        if service.name not in self._readers:
+            engine, box = self.databases.reader(service.name), service.inbox
+
+            def positions() -> dict[Place, Position]:
+                with engine.connect() as conn:
+                    return inbox.positions(conn, box)
+
+            self._readers[service.name] = self.event_log.reader(service.name, service.topics, positions)
+        return self._readers[service.name]
+
+    # -- threads -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Turn by itself until `stop`. One thread on SQLite, which has one writer; else one a step."""
+        self.committer.threaded = True
+        if self._single_writer():
+            self._thread("crank", self._turn)
+            return
+        self._thread("committer", self._commit)
+        for service in self.services:
+            for step in (self.relay, self.read, self.fire, self.retry, self.work):
+                if step == self.relay or self._has(service, step):
+                    self._thread(f"{service.name}-{step.__name__}", self._loop(step, service))
+
+    def _single_writer(self) -> bool:
+        return all(self.databases.config.url(s.name).startswith("sqlite") for s in self.services)
+
+    def _has(self, service: Service, step: Callable[[Service], int]) -> bool:
+        needs = {"read": service.topics, "retry": service.topics, "fire": service.timers, "work": service.jobs}
+        return bool(needs[step.__name__])
+
+    def _thread(self, name: str, body: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._guarded, args=(name, body), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _guarded(self, name: str, body: Callable[[], None]) -> None:
+        """A dead step must not leave a half-alive process: nobody waits for it, and the supervisor starts it anew."""
+        try:
+            body()
+        except BaseException as error:
+            log.critical("thread died", thread=name, error=repr(error), exc_info=True)
+            self.committer.fail_all(RuntimeError("the committer died; the outcome of this command is unknown"))
+            os._exit(70)
+
+    def _turn(self) -> None:
+        while not self.stopping.is_set():
+            if not self._patiently(self.tick):
+                self.committer.wait(POLL)
+
+    def _commit(self) -> None:
+        while not self.stopping.is_set():
+            if not self.committer.step():
+                self.committer.wait(POLL)
+
+    def _loop(self, step: Callable[[Service], int], service: Service) -> Callable[[], None]:
+        wake = threading.Event()
+        self._wakes.append(wake)
+
+        def run() -> None:
+            while not self.stopping.is_set():
+                wake.clear()
+                if not self._patiently(lambda: step(service)):
+                    wake.wait(POLL)
+
+        return run
+
+    def _patiently(self, step: Callable[[], int]) -> int:
+        """A database or broker that is away is waited for, not died of."""
+        try:
+            return step()
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, OSError) as error:
+            if self.stopping.is_set():
+                return 0
+            log.warning("the world is slow", error=str(error)[:300])
+            self.stopping.wait(POLL)
+            return 0
+
+    def _wake(self) -> None:
+        for wake in self._wakes:
+            wake.set()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Finish the running step and let go of everything."""
+        self.stopping.set()
+        self._wake()
+        with self.committer.arrived:
+            self.committer.arrived.notify_all()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for reader in self._readers.values():
+            reader.close()
+        self.committer.close()
+        self.event_log.close()
+        self.databases.close()
+
+    def lag(self, service: Service, conn: Connection) -> dict[str, int]:
+        """How many events of each topic this consumer has not applied yet, where the log can tell."""
+        positions = inbox.positions(conn, service.inbox)
+        return {
+            topic: sum(end - positions.get((topic, part), Position()).offset for part, end in ends.items())
+            for topic in service.topics
+            if (ends := self.event_log.ends(topic))
+        }

@@ -1,0 +1,167 @@
+"""What a service says about itself, and what its handlers raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from flask import Blueprint
+
+from events import inbox, outbox
+from events.catalog import entry
+from services import jobs, timers
+
+if TYPE_CHECKING:
+    from services.transaction import Tx
+
+Answer = dict[str, Any]
+Kind = Literal["projects", "reacts"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, as signed in. What they may do is judged by the service, never by this."""
+
+    account: str
+    person: str | None
+    roles: tuple[str, ...] = ()
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One intent on its way to a handler. `id` makes it idempotent, `fingerprint` tells a repeat from a reuse of it."""
+
+    id: str
+    data: msgspec.Struct
+    actor: Actor | None = None
+    correlation: str = ""
+    fingerprint: bytes = b""
+    expected_version: int | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A consumed event as its handler sees it; `data` is the typed payload in its newest shape."""
+
+    id: str
+    type: str
+    subject: str
+    version: int
+    time: datetime
+    correlation: str
+    data: Any
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Firing:
+    """A timer that is due. `arming` names the setting of the timer; a timer set again has another."""
+
+    subject: str
+    name: str
+    arming: str
+    due: datetime
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """`projects` writes tables of its service and is replayed on a rebuild; `reacts` may record, enqueue and arm."""
+
+    event: type[msgspec.Struct] | Literal["*"]
+    handler: Callable[[Tx, Event], None]
+    kind: Kind
+
+
+def projects(event: type[msgspec.Struct] | Literal["*"], handler: Callable[[Tx, Event], None]) -> Subscription:
+    return Subscription(event, handler, "projects")
+
+
+def reacts(event: type[msgspec.Struct] | Literal["*"], handler: Callable[[Tx, Event], None]) -> Subscription:
+    return Subscription(event, handler, "reacts")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service. `prepare` may read in bulk what the items of a batch need; `finish` writes what they changed."""
+
+    name: str
+    metadata: sa.MetaData
+    commands: Mapping[type[msgspec.Struct], Callable[[Tx, Command], Answer]] = field(default_factory=dict)
+    subscriptions: Sequence[Subscription] = ()
+    timers: Mapping[str, Callable[[Tx, Firing], None]] = field(default_factory=dict)
+    jobs: Mapping[str, jobs.Runner] = field(default_factory=dict)
+    doors: Sequence[Blueprint] = ()
+    prepare: Callable[[Tx, Sequence[Command | Event | Firing]], None] | None = None
+    finish: Callable[[Tx], None] | None = None
+
+    @cached_property
+    def outbox(self) -> outbox.Outbox:
+        return outbox.tables(self.metadata, self.name)
+
+    @cached_property
+    def inbox(self) -> inbox.Inbox:
+        return inbox.tables(self.metadata, self.name)
+
+    @cached_property
+    def timer(self) -> sa.Table:
+        return timers.table(self.metadata, self.name)
+
+    @cached_property
+    def job(self) -> sa.Table:
+        return jobs.table(self.metadata, self.name)
+
+    @cached_property
+    def topics(self) -> list[str]:
+        """The topics it reads; a subscription to "*" reads them all."""
+        from events.catalog import TOPICS
+
+        if any(s.event == "*" for s in self.subscriptions):
+            return sorted(TOPICS)
+        return sorted({entry(s.event).topic for s in self.subscriptions if s.event != "*"})
+
+    def handlers(self, type_string: str, kind: Kind) -> list[Callable[[Tx, Event], None]]:
+        """Who takes an event, in the order of the declaration."""
+        return self._routes.get((type_string, kind), []) + self._routes.get(("*", kind), [])
+
+    @cached_property
+    def _routes(self) -> dict[tuple[str, Kind], list[Callable[[Tx, Event], None]]]:
+        routes: dict[tuple[str, Kind], list[Callable[[Tx, Event], None]]] = {}
+        for s in self.subscriptions:
+            name = "*" if s.event == "*" else entry(s.event).type
+            routes.setdefault((name, s.kind), []).append(s.handler)
+        return routes
+
+
+class Words(NamedTuple):
+    """A sentence in Bahasa Indonesia and in English."""
+
+    id: str
+    en: str
+
+
+class Refused(Exception):
+    """The rules do not allow this"""
+
+    def __init__(self, rule: str, detail: Words, remedy: Words, *, status: int = 409, basis: str = "", field: str = ""):
+        super().__init__(f"{rule}: {detail.en}")
+        self.rule, self.detail, self.remedy = rule, detail, remedy
+        self.status, self.basis, self.field = status, basis, field
+
+
+class NotYet(Exception):
+    """Something that this event builds on has not arrived"""
+
+    def __init__(self, subject: str):
+        super().__init__(f"waits for {subject}")
+        self.subject = subject
+
+
+class Retry(Exception):
+    """The world is slow; this will be tried again"""
+
+    def __init__(self, detail: str, after: timedelta = timedelta(seconds=1)):
+        super().__init__(detail)
+        self.after = after

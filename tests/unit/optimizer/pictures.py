@@ -1,0 +1,95 @@
+"""Pictures for the tests: oracle 1 of the domain, a province of any size, and small random ones."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from typing import Any
+
+from hypothesis import strategies as st
+
+from services.optimizer.picture import Person, Picture, Policy, Position, Unit
+
+START, LATER = date(2026, 9, 7), date(2026, 11, 2)
+AS_OF = date(2026, 8, 31)
+
+
+def unit(name: str, load: float, staff: float, **known: Any) -> Unit:
+    fields: dict[str, Any] = {"opd": "opd", "instansi": "8200", "island": "halmahera", "need": None, "lasting": 0}
+    return Unit(**{**fields, "unit": name, "load": load, "staff": staff, "as_of": AS_OF, "version": 1, **known})
+
+
+def post(name: str, of: str, **known: Any) -> Position:
+    fields: dict[str, Any] = {"family": "counter", "job_class": 6, "places": 9, "occupied": 6, "version": 1}
+    return Position(**{**fields, "position": name, "unit": of, **known})
+
+
+def person(name: str, of: str, **known: Any) -> Person:
+    fields: dict[str, Any] = {
+        "position": f"post-{of}",
+        "status": "pns",
+        "since": date(2020, 1, 1),
+        "retires_on": date(2050, 1, 1),
+        "skills": ("counter",),
+        "home": "halmahera",
+        "version": 1,
+    }
+    return Person(**{**fields, "person": name, "unit": of, **known})
+
+
+def picture(units: list[Unit], people: list[Person], posts: list[Position] | None = None, **known: Any) -> Picture:
+    positions = posts if posts is not None else [post(f"post-{u.unit}", u.unit) for u in units]
+    fields: dict[str, Any] = {"temporary_from": START, "permanent_from": LATER}
+    return Picture(**{**fields, "units": tuple(units), "positions": tuple(positions), "people": tuple(people), **known})
+
+
+def oracle(policy: Policy = Policy(), lasting: int = 0, need: int | None = None) -> Picture:
+    """Oracle 1: counter P with 637,500 minutes and 6 staff, donor Q with 315,000 and 7, at 75,000 a person."""
+    units = [unit("P", 637_500 / 75_000, 6, lasting=lasting, need=need), unit("Q", 315_000 / 75_000, 7)]
+    people = [person(f"q{n}", "Q", since=date(2020, 1, n)) for n in range(1, 8)]
+    return picture(units, people, policy=policy)
+
+
+def province(people: int, units: int, seed: int = 1) -> Picture:
+    """A province of `units` units in 45 OPDs, EJ from 0.4 to 1.6, homes as the domain's recipe has them."""
+    rng = random.Random(seed)
+    families = [f"family-{n}" for n in range(10)]
+    islands, shares = ["ternate", "halmahera", "tidore", "bacan"], [60, 25, 10, 5]
+    staff = [people // units + (n < people % units) for n in range(units)]
+    known, posts, persons = [], [], []
+    for n in range(units):
+        ratio, instansi = rng.uniform(0.4, 1.6), "8200" if n % 3 else "8271"
+        need = round(ratio * staff[n])
+        name = f"u{n:03}"
+        known.append(
+            unit(
+                name,
+                ratio * staff[n],
+                staff[n],
+                opd=f"opd-{n % 45}",
+                instansi=instansi,
+                island=rng.choices(islands, shares)[0],
+                need=need,
+                lasting=max(0, need - staff[n]) // 3,
+                fresh=rng.random() > 0.1,
+            )
+        )
+        own = rng.sample(families, 3)
+        posts += [
+            post(f"{name}-{f}", name, family=f, job_class=rng.randint(5, 8), places=staff[n], occupied=staff[n] - 2) for f in own
+        ]
+        for m in range(staff[n]):
+            persons.append(
+                person(
+                    f"{name}-{m:03}",
+                    name,
+                    position=rng.choice(posts[-3:]).position,
+                    status=rng.choice(["pns", "pns", "pns", "pppk", "pppk_part_time"]),
+                    since=date(rng.randint(2015, 2026), rng.randint(1, 8), 1),
+                    skills=tuple({rng.choice(own), rng.choice(families)}),
+                    home=rng.choices(islands, shares)[0],
+                    eligible=rng.random() > 0.05,
+                    open_case=rng.random() > 0.95,
+                )
+            )
+    return picture(known, persons, posts)

@@ -1,0 +1,161 @@
+"""Who may act for an office, judged at the moment of action.
+
+An office has one holder at a time for a kind of decision: the one for the day (Plh), else the one acting in a vacancy
+(Plt), else the definitive one; who is barred from it is passed over. A delegate acts for that holder, in the kinds and
+days of the order; only a holder delegates, so nothing is delegated twice. Nobody decides their own case, not by proxy.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+
+import msgspec
+
+from events.authority import Capacity
+from workflow.mutation import Seat
+from workflow.refusal import Candidate
+
+_RANK: dict[Capacity, int] = {"plh": 0, "plt": 1, "definitive": 2}
+
+
+class Office(msgspec.Struct, frozen=True, kw_only=True):
+    """A seat to which duties belong: the `role` for the `scope`, an OPD or an instansi."""
+
+    id: str
+    role: str
+    scope: str
+    title: str
+
+
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """A person in an office by an order, `until` inclusive. `barred`: class names of commands not theirs to give."""
+
+    office: str
+    person: str
+    capacity: Capacity
+    order: str
+    since: date
+    until: date | None = None
+    barred: frozenset[str] = frozenset()
+
+
+class Delegation(msgspec.Struct, frozen=True, kw_only=True):
+    """The holder `by_person` lets `to_person` give the named commands, from `since` to `until` inclusive."""
+
+    office: str
+    to_person: str
+    by_person: str
+    order: str
+    commands: frozenset[str]
+    since: date
+    until: date
+
+
+class Authority(msgspec.Struct, frozen=True, kw_only=True):
+    """Offices, who holds them and who acts for them; `position`: how far the topic `authority` was read."""
+
+    offices: Mapping[str, Office]
+    seats: Mapping[tuple[str, str], list[Office]]
+    holdings: Mapping[str, list[Holding]]
+    delegations: Mapping[str, list[Delegation]]
+    position: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        offices: Iterable[Office],
+        holdings: Iterable[Holding],
+        delegations: Iterable[Delegation] = (),
+        position: int | None = None,
+    ) -> Authority:
+        """Index plain records. Holdings are ordered by who comes first: Plh, Plt, definitive; the later order first."""
+        by_id = {office.id: office for office in offices}
+        seats = defaultdict(list)
+        held, delegated = defaultdict(list), defaultdict(list)
+        for office in by_id.values():
+            seats[office.role, office.scope].append(office)
+        for holding in sorted(holdings, key=lambda h: (_RANK[h.capacity], -h.since.toordinal(), h.person)):
+            held[holding.office].append(holding)
+        for delegation in delegations:
+            delegated[delegation.office].append(delegation)
+        return cls(offices=by_id, seats=seats, holdings=held, delegations=delegated, position=position)
+
+    def offices_of(self, seat: Seat) -> list[Office]:
+        """The offices that a seat means: one by id, or all of a role and scope."""
+        if seat.office:
+            return [self.offices[seat.office]] if seat.office in self.offices else []
+        return self.seats.get((seat.role, seat.scope), [])
+
+
+def candidates(
+    authority: Authority,
+    seat: Seat,
+    command: str,
+    on: date,
+    barred: Mapping[str, str],
+    spent: Collection[str] = (),
+) -> list[Candidate]:
+    """Everyone with a claim to a seat for a command on a day, each with the rule that speaks against them, if any.
+
+    `barred`: person -> rule (own case, four eyes, voted already). `spent`: offices that have acted already.
+    """
+    if seat.person:
+        return [Candidate(person=seat.person, capacity="employee")]
+    return [
+        candidate
+        for office in authority.offices_of(seat)
+        if office.id not in spent
+        for candidate in _of_office(authority, office, command, on, barred)
+    ]
+
+
+def _of_office(
+    authority: Authority, office: Office, command: str, on: date, barred: Mapping[str, str]
+) -> list[Candidate]:
+    found: list[Candidate] = []
+    taken = False
+    for holding in authority.holdings.get(office.id, []):
+        if not (holding.since <= on and (holding.until is None or on <= holding.until)):
+            continue
+        objection = "acting_barred" if command in holding.barred else barred.get(holding.person)
+        if objection is None and taken:
+            objection = "another_holds_office"
+        taken = taken or objection is None
+        found.append(
+            Candidate(
+                person=holding.person,
+                capacity=holding.capacity,
+                office=office.id,
+                title=office.title,
+                order=holding.order,
+                objection=objection,
+            )
+        )
+    holders = {holder.person: holder.objection for holder in found}
+    for delegation in authority.delegations.get(office.id, []):
+        if command in delegation.commands and delegation.since <= on <= delegation.until:
+            found.append(
+                Candidate(
+                    person=delegation.to_person,
+                    capacity="delegate",
+                    office=office.id,
+                    title=office.title,
+                    order=delegation.order,
+                    on_behalf_of=delegation.by_person,
+                    objection=_against_delegate(delegation, holders, barred),
+                )
+            )
+    return found
+
+
+def _against_delegate(
+    delegation: Delegation, holders: Mapping[str, str | None], barred: Mapping[str, str]
+) -> str | None:
+    if delegation.to_person in barred:
+        return barred[delegation.to_person]
+    principal = holders.get(delegation.by_person, "delegation_void")
+    if principal == "own_case":
+        return "own_case_by_proxy"
+    return "delegation_void" if principal == "another_holds_office" else principal

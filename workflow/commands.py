@@ -1,0 +1,212 @@
+"""What people, and the engine's timers, may ask of a mutation.
+
+Free text never comes this far: it is split off before, and a command holds at most its HMAC commitment (`words_hash`).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from events.mutation import Code, Mode, Origin
+
+
+def _tag(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", tag=_tag):
+    """Something asked of one mutation. Its class name is the kind of decision that orders bar and delegations name."""
+
+    mutation: str
+    words_hash: str | None = None
+
+    @property
+    def trigger(self) -> str:
+        """The name that definitions give this command: `confirm_return`; with an outcome, `screen.pass`."""
+        return str(self.__struct_config__.tag)
+
+
+class Draft(Command, frozen=True, kw_only=True):
+    """Consider a move to a position. `proposal`: the optimizer's; `converts`: the temporary duty it makes permanent."""
+
+    person: str
+    to_position: str
+    mode: Mode
+    start: date
+    origin: Origin
+    until: date | None = None
+    share: float = 1.0
+    proposal: str | None = None
+    converts: str | None = None
+
+
+class Submit(Command, frozen=True, kw_only=True):
+    """Sponsor a draft and submit it. `documents`: gate code (G1..G10) -> SHA-256."""
+
+    documents: dict[str, str] = {}
+
+
+class Screen(Command, frozen=True, kw_only=True):
+    """Verify eligibility and papers: pass, return as incomplete (BTL), or fail as not eligible (TMS)."""
+
+    outcome: Literal["pass", "return", "fail"]
+    documents: dict[str, str] = {}
+    reason_class: Code | None = None
+
+    @property
+    def trigger(self) -> str:
+        return f"screen.{self.outcome}"
+
+
+class Resubmit(Command, frozen=True, kw_only=True):
+    """Submit a returned case again, with the missing papers."""
+
+    documents: dict[str, str] = {}
+
+
+class Answer(Command, frozen=True, kw_only=True):
+    """The employee's own view, on a `condition` perhaps."""
+
+    answer: Literal["willing", "conditional", "unwilling"]
+    reason_class: Code | None = None
+    condition: Code | None = None
+
+
+class Release(Command, frozen=True, kw_only=True):
+    """The head of the source agency lets the employee go or not; keeps the service floor; plans the handover."""
+
+    answer: Literal["yes", "no"]
+    reason_class: Code | None = None
+    handover_planned: bool = False
+    floor_kept: bool = False
+
+
+class Receive(Command, frozen=True, kw_only=True):
+    """The head of the receiving agency takes the employee or not; has the budget; may accept the employee's condition."""
+
+    answer: Literal["yes", "no"]
+    reason_class: Code | None = None
+    budgeted: bool = False
+    accepts_condition: Code | None = None
+
+
+class Clear(Command, frozen=True, kw_only=True):
+    """The clearance officer finds no disciplinary process, poor appraisal or study bond (G6, G8, G9), or blocks."""
+
+    answer: Literal["clear", "block"]
+    reason_class: Code | None = None
+
+
+class Inspect(Command, frozen=True, kw_only=True):
+    """The inspector certifies that there are no audit findings (G10), or blocks."""
+
+    answer: Literal["clear", "block"]
+    reason_class: Code | None = None
+
+
+class Settle(Command, frozen=True, kw_only=True):
+    """The regional secretary decides a contested consultation openly."""
+
+    outcome: Literal["panel", "return", "reject"]
+    reason_class: Code
+
+    @property
+    def trigger(self) -> str:
+        return f"settle.{self.outcome}"
+
+
+class Vote(Command, frozen=True, kw_only=True):
+    """A member of the panel votes once, or stands back."""
+
+    vote: Literal["recommend", "revise", "reject", "recuse"]
+    reason_class: Code | None = None
+
+
+class Sign(Command, frozen=True, kw_only=True):
+    """Sign the decree: its number, its date, and the date from which it takes effect (TMT)."""
+
+    number: str
+    decree_date: date
+    effective_on: date
+
+
+class Refuse(Command, frozen=True, kw_only=True):
+    """Refuse to sign."""
+
+    reason_class: Code
+
+
+class Serve(Command, frozen=True, kw_only=True):
+    """Record that the employee received the decree. `receipt`: SHA-256 of the receipt."""
+
+    served_on: date
+    receipt: str
+
+
+class HandOver(Command, frozen=True, kw_only=True):
+    """Record the handover (BAST): who has files, assets and accounts now, and the authority to sign electronically."""
+
+    successor: str
+    record: str
+    e_signature: Literal["handed", "none"]
+
+
+class Start(Command, frozen=True, kw_only=True):
+    """Record that the person started work (SPMT). `oath_taken` where the post asks for it."""
+
+    started_on: date
+    oath_taken: bool = False
+
+
+class Register(Command, frozen=True, kw_only=True):
+    """Record the reference under which SIASN and I-MUT accepted the change."""
+
+    reference: str
+    payroll_moved: bool = False
+
+
+class Extend(Command, frozen=True, kw_only=True):
+    """Prolong a temporary duty to a new last day."""
+
+    until: date
+
+
+class Convert(Command, frozen=True, kw_only=True):
+    """The linked permanent mutation has started."""
+
+    permanent: str
+
+
+class Recall(Command, frozen=True, kw_only=True):
+    """End a temporary duty before its last day."""
+
+    reason_class: Code
+
+
+class ConfirmReturn(Command, frozen=True, kw_only=True):
+    """Confirm that the person is back at the home unit."""
+
+    returned_on: date
+
+
+class Withdraw(Command, frozen=True, kw_only=True):
+    """Take a request or sponsorship back."""
+
+    reason_class: Code
+
+
+class Cancel(Command, frozen=True, kw_only=True):
+    """End a case whose ground fell away: need gone, post filled, retirement, death, disciplinary case."""
+
+    reason_class: Literal["need_gone", "post_filled", "retirement", "death", "discipline"]
+
+
+class FireTimer(Command, frozen=True, kw_only=True):
+    """A timer of the mutation is due. `arming` tells which setting of it; an older one has no effect."""
+
+    name: str
+    arming: int
