@@ -81,6 +81,7 @@ def copy_kafka_jars() -> None:
     """Let Maven fill deploy/kafka/libs. The copy of pom.xml comes last: it says that the folder is complete."""
     if not shutil.which("mvn"):
         return
+    print("kafka: fetching the broker's jars", flush=True)
     pom, libs = KAFKA / "pom.xml", KAFKA / "libs"
     shutil.rmtree(libs, ignore_errors=True)
     goal = ("dependency:copy-dependencies", f"-DoutputDirectory={libs}", "-DincludeScope=runtime")
@@ -133,9 +134,8 @@ def install(parts: Mapping[str, Part]) -> None:
             if wanted:
                 print(f"{name}: installing {', '.join(wanted)}", flush=True)
                 apt_get("install", "--yes", "--no-install-recommends", *wanted)
-    for name, part in parts.items():
+    for part in parts.values():
         if part.fetch and lacking(part):
-            print(f"{name}: fetching", flush=True)
             part.fetch()
 
 

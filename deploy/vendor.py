@@ -1,8 +1,8 @@
 """Fetches the vendored front-end files named in services/static/vendor/VENDOR.md and verifies their SHA-256.
 
-Run `python deploy/vendor.py` after changing a version in that table: each package is packed by npm under its name and
-exact version, and a file is copied only when its hash is the one in the table. When hashes differ nothing is copied; the
-new rows are printed, to be put into the table once the change has been read. Exits 1 then.
+Run `python deploy/vendor.py` after changing a version in that table: npm packs each package by its name and exact
+version, and the files are copied when each hash is the one in the table. Otherwise nothing is copied and the script
+exits with 1; it prints the new rows, to be put into the table once the change has been read.
 """
 
 from __future__ import annotations

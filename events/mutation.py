@@ -95,7 +95,7 @@ class MutationEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @event("mutation.drafted", topic="mutation")
-class MutationDrafted(MutationEvent):
+class MutationDrafted(MutationEvent, frozen=True, kw_only=True):
     """A move is considered. It reserves nothing, and few may know of it."""
 
     move: Move
@@ -105,7 +105,7 @@ class MutationDrafted(MutationEvent):
 
 
 @event("mutation.proposed", topic="mutation", audience="public")
-class MutationProposed(MutationEvent):
+class MutationProposed(MutationEvent, frozen=True, kw_only=True):
     """A named official sponsors the move and submits it. `documents`: gate code (G1..G10) -> SHA-256."""
 
     move: Move
@@ -114,21 +114,21 @@ class MutationProposed(MutationEvent):
 
 
 @event("mutation.screened", topic="mutation")
-class MutationScreened(MutationEvent):
+class MutationScreened(MutationEvent, frozen=True, kw_only=True):
     """The verifier found the person eligible and the papers complete; consultation begins."""
 
     documents: dict[str, str]
 
 
 @event("mutation.returned", topic="mutation")
-class MutationReturned(MutationEvent):
+class MutationReturned(MutationEvent, frozen=True, kw_only=True):
     """Sent back to the sponsor for completion or revision."""
 
     reason_class: Code
 
 
 @event("mutation.resubmitted", topic="mutation")
-class MutationResubmitted(MutationEvent):
+class MutationResubmitted(MutationEvent, frozen=True, kw_only=True):
     """The sponsor submits again; answers and votes of the earlier round no longer count."""
 
     round: int
@@ -136,14 +136,14 @@ class MutationResubmitted(MutationEvent):
 
 
 @event("mutation.rejected", topic="mutation", audience="public")
-class MutationRejected(MutationEvent):
+class MutationRejected(MutationEvent, frozen=True, kw_only=True):
     """The move will not happen: decided by the official or panel in `act`, or blocked by clearance."""
 
     reason_class: Code
 
 
 @event("consultation.employee_recorded", topic="mutation")
-class EmployeeRecorded(MutationEvent):
+class EmployeeRecorded(MutationEvent, frozen=True, kw_only=True):
     """The employee's view. A later one replaces it while the consultation is open; silence is never consent."""
 
     answer: Willingness
@@ -152,7 +152,7 @@ class EmployeeRecorded(MutationEvent):
 
 
 @event("consultation.source_recorded", topic="mutation")
-class SourceRecorded(MutationEvent):
+class SourceRecorded(MutationEvent, frozen=True, kw_only=True):
     """The head of the source agency releases the employee or refuses."""
 
     answer: Consent
@@ -162,7 +162,7 @@ class SourceRecorded(MutationEvent):
 
 
 @event("consultation.receiver_recorded", topic="mutation")
-class ReceiverRecorded(MutationEvent):
+class ReceiverRecorded(MutationEvent, frozen=True, kw_only=True):
     """The head of the receiving agency accepts the employee, and perhaps their condition, or refuses."""
 
     answer: Consent
@@ -171,7 +171,7 @@ class ReceiverRecorded(MutationEvent):
 
 
 @event("consultation.clearance_recorded", topic="mutation")
-class ClearanceRecorded(MutationEvent):
+class ClearanceRecorded(MutationEvent, frozen=True, kw_only=True):
     """Discipline, appraisal, bond or audit findings were looked at. `closes` tells which clearance this is."""
 
     answer: Literal["clear", "block"]
@@ -179,26 +179,26 @@ class ClearanceRecorded(MutationEvent):
 
 
 @event("consultation.closed", topic="mutation")
-class ConsultationClosed(MutationEvent):
+class ConsultationClosed(MutationEvent, frozen=True, kw_only=True):
     """Everyone asked agreed, and clearance is positive."""
 
 
 @event("mutation.escalated", topic="mutation")
-class MutationEscalated(MutationEvent):
+class MutationEscalated(MutationEvent, frozen=True, kw_only=True):
     """The consultation ended without agreement; the regional secretary must decide openly. `dissent`: who and how."""
 
     dissent: list[Code]
 
 
 @event("consultation.settled", topic="mutation")
-class ConsultationSettled(MutationEvent):
+class ConsultationSettled(MutationEvent, frozen=True, kw_only=True):
     """The regional secretary sends a contested case to the panel, with a reason."""
 
     reason_class: Code
 
 
 @event("approval.panel_voted", topic="mutation")
-class PanelVoted(MutationEvent):
+class PanelVoted(MutationEvent, frozen=True, kw_only=True):
     """A member of the panel votes, or stands back (`recuse`)."""
 
     vote: Literal["recommend", "revise", "reject", "recuse"]
@@ -206,15 +206,15 @@ class PanelVoted(MutationEvent):
 
 
 @event("approval.panel_opined", topic="mutation")
-class PanelOpined(MutationEvent):
-    """The panel's opinion. Unless it recommends, `mutation.returned` or `mutation.rejected` follows. `tally`: votes by kind."""
+class PanelOpined(MutationEvent, frozen=True, kw_only=True):
+    """The panel's opinion. `mutation.returned` or `.rejected` follows unless it recommends. `tally`: votes by kind."""
 
     opinion: Opinion
     tally: dict[str, int]
 
 
 @event("decree.issued", topic="mutation", audience="public")
-class DecreeIssued(MutationEvent):
+class DecreeIssued(MutationEvent, frozen=True, kw_only=True):
     """The competent authority signed. `effective_on` is the TMT of the decree; `number` comes from the secretariat."""
 
     move: Move
@@ -224,7 +224,7 @@ class DecreeIssued(MutationEvent):
 
 
 @event("decree.served", topic="mutation")
-class DecreeServed(MutationEvent):
+class DecreeServed(MutationEvent, frozen=True, kw_only=True):
     """The employee received the decree. It binds from then on, so `effective_on` is never before `served_on`.
 
     `receipt` is the SHA-256 of the receipt, `objection_until` the last day of the objection period (PP 79/2021).
@@ -237,7 +237,7 @@ class DecreeServed(MutationEvent):
 
 
 @event("placement.handed_over", topic="mutation")
-class HandedOver(MutationEvent):
+class HandedOver(MutationEvent, frozen=True, kw_only=True):
     """Files, assets and accounts have a successor. `record` is the SHA-256 of the signed handover record (BAST)."""
 
     successor: str
@@ -246,7 +246,7 @@ class HandedOver(MutationEvent):
 
 
 @event("placement.started", topic="mutation", audience="public")
-class PlacementStarted(MutationEvent):
+class PlacementStarted(MutationEvent, frozen=True, kw_only=True):
     """The person is at work in the new place since `started_on`. A permanent move `converts` a temporary duty."""
 
     move: Move
@@ -255,28 +255,28 @@ class PlacementStarted(MutationEvent):
 
 
 @event("placement.registered", topic="mutation", audience="public")
-class PlacementRegistered(MutationEvent):
+class PlacementRegistered(MutationEvent, frozen=True, kw_only=True):
     """National personnel systems (SIASN, I-MUT) accepted the change under `reference`."""
 
     reference: str
 
 
 @event("temp.expiring", topic="mutation")
-class TempExpiring(MutationEvent):
+class TempExpiring(MutationEvent, frozen=True, kw_only=True):
     """A temporary duty ends soon; it may be extended or converted until then."""
 
     until: date
 
 
 @event("temp.extended", topic="mutation", audience="public")
-class TempExtended(MutationEvent):
+class TempExtended(MutationEvent, frozen=True, kw_only=True):
     """A temporary duty goes on until the new `move.until`; employee and both heads agreed again."""
 
     move: Move
 
 
 @event("temp.ended", topic="mutation", audience="public")
-class TempEnded(MutationEvent):
+class TempEnded(MutationEvent, frozen=True, kw_only=True):
     """A temporary duty is over and the person returns, by themselves. `started_on` is None when it never began."""
 
     move: Move
@@ -285,7 +285,7 @@ class TempEnded(MutationEvent):
 
 
 @event("temp.returned", topic="mutation", audience="public")
-class TempReturned(MutationEvent):
+class TempReturned(MutationEvent, frozen=True, kw_only=True):
     """The home agency confirms that the person is back."""
 
     move: Move
@@ -293,42 +293,42 @@ class TempReturned(MutationEvent):
 
 
 @event("temp.return_overdue", topic="mutation", audience="public")
-class TempReturnOverdue(MutationEvent):
+class TempReturnOverdue(MutationEvent, frozen=True, kw_only=True):
     """Nobody confirmed the return in time: the `duty` stays, and the regional secretary is told."""
 
     duty: str
 
 
 @event("temp.converted", topic="mutation", audience="public")
-class TempConverted(MutationEvent):
+class TempConverted(MutationEvent, frozen=True, kw_only=True):
     """The temporary duty became permanent by the mutation `permanent`."""
 
     permanent: str
 
 
 @event("mutation.withdrawn", topic="mutation", audience="public")
-class MutationWithdrawn(MutationEvent):
+class MutationWithdrawn(MutationEvent, frozen=True, kw_only=True):
     """The one who asked for the move takes it back."""
 
     reason_class: Code
 
 
 @event("mutation.cancelled", topic="mutation", audience="public")
-class MutationCancelled(MutationEvent):
+class MutationCancelled(MutationEvent, frozen=True, kw_only=True):
     """The ground of the move fell away: need, post, or service of the person."""
 
     reason_class: Code
 
 
 @event("mutation.expired", topic="mutation", audience="public")
-class MutationExpired(MutationEvent):
+class MutationExpired(MutationEvent, frozen=True, kw_only=True):
     """Nobody acted in time; `clock` names the deadline that ran out."""
 
     clock: str
 
 
 @event("mutation.overdue", topic="mutation")
-class MutationOverdue(MutationEvent):
+class MutationOverdue(MutationEvent, frozen=True, kw_only=True):
     """A duty's deadline passed. Nothing is decided by it: the duty stays, and its superior is told."""
 
     duty: str

@@ -60,8 +60,8 @@ def install_problems(app: Flask) -> None:
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        more: dict[str, Any] = {"rule": error.rule, "basis": error.basis, "field": error.field}
-        return problem(error.status, title(error), pick(error.detail), remedy=pick(error.remedy), **more)
+        detail, remedy = pick(error.detail), pick(error.remedy)
+        return problem(error.status, title(error), detail, remedy=remedy, rule=error.rule, **error.more)
 
     @app.errorhandler(Busy)
     def busy(error: Busy) -> Response:

@@ -145,10 +145,10 @@ class Words(NamedTuple):
 class Refused(Exception):
     """The rules do not allow this"""
 
-    def __init__(self, rule: str, detail: Words, remedy: Words, *, status: int = 409, basis: str = "", field: str = ""):
+    def __init__(self, rule: str, detail: Words, remedy: Words, *, status: int = 409, **more: object):
+        """`more` goes into the problem document: `basis` in law, `field` at fault, `who` can act, rules broken `also`."""
         super().__init__(f"{rule}: {detail.en}")
-        self.rule, self.detail, self.remedy = rule, detail, remedy
-        self.status, self.basis, self.field = status, basis, field
+        self.rule, self.detail, self.remedy, self.status, self.more = rule, detail, remedy, status, more
 
 
 class NotYet(Exception):

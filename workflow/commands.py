@@ -86,7 +86,7 @@ class Release(Command, frozen=True, kw_only=True):
 
 
 class Receive(Command, frozen=True, kw_only=True):
-    """The head of the receiving agency takes the employee or not; has the budget; may accept the employee's condition."""
+    """The head of the receiving agency takes the employee or not; has the budget; may accept their condition."""
 
     answer: Literal["yes", "no"]
     reason_class: Code | None = None

@@ -42,6 +42,11 @@ class Clock(_Data, frozen=True):
     after: Anchor = "entry"
     before: Anchor | None = None
 
+    @property
+    def from_entry(self) -> bool:
+        """Whether it counts from the day the state is entered, not from a date of the case."""
+        return self.after == "entry" and self.before is None
+
     def due(self, anchors: Mapping[Anchor, date | None], calendar: Calendar, pack: Pack) -> datetime | None:
         """The moment (UTC) when it is over; None while its anchor has no date yet."""
         day = anchors[self.before or self.after]
@@ -57,7 +62,7 @@ class Party(_Data, frozen=True):
     """Someone with a say: the holder of an office (`role` for a `scope`), or a person the case itself names."""
 
     title: Title
-    seat: Literal["office", "employee", "drafter", "sponsor", "engine"] = "office"
+    seat: Literal["office", "employee", "sponsor", "engine"] = "office"
     role: str = ""
     scope: Literal["", "source.opd", "target.opd", "source.instansi", "target.instansi"] = ""
 
@@ -88,7 +93,7 @@ class DutyRule(_Data, frozen=True):
 
 
 class TimerRule(_Data, frozen=True):
-    """A clock that runs as long as the mutation is in one of the states `during` (patterns) and then `fires` a trigger."""
+    """A clock that runs while the mutation is in one of the states `during` (patterns) and then `fires` a trigger."""
 
     during: list[str]
     due: Clock
@@ -105,8 +110,8 @@ class Transition(_Data, frozen=True, rename={"source": "from"}):
     row: str
     source: list[str]
     on: str
-    by: list[str]
     emits: list[str]
+    by: list[str] = msgspec.field(default_factory=lambda: ["engine"])
     to: str | None = None
     guards: list[str] = []
     duty: str | None = None
@@ -148,7 +153,7 @@ class Definition(_Data, frozen=True):
 
 
 def parse(text: str) -> Definition:
-    """A definition from TOML, with patterns of states and names of checks written out. Raises msgspec.ValidationError."""
+    """A definition from TOML; patterns of states, names of checks written out. Raises msgspec.ValidationError."""
     raw = msgspec.toml.decode(text, type=Definition)
     return msgspec.structs.replace(
         raw,

@@ -57,7 +57,7 @@ class Ballot(msgspec.Struct, frozen=True):
 
 
 class Mutation(msgspec.Struct, frozen=True, kw_only=True):
-    """One case: one person, one move. `version` counts its events; `hands` are the people behind each command so far."""
+    """One case: one person, one move. `version` counts its events; `hands`: the people behind each command so far."""
 
     id: str
     version: int = 0
@@ -114,8 +114,6 @@ def seat(definition: Definition, mutation: Mutation, party: str) -> Seat:
             return Seat(role=who.role, scope=getattr(getattr(mutation.move, side), level))
         case "employee":
             return Seat(person=mutation.person)
-        case "drafter":
-            return Seat(person=next(iter(mutation.hands.get("Draft", ())), ""))
         case "sponsor":
             return Seat(office=mutation.sponsor_office or "")
         case "engine":

@@ -1,4 +1,4 @@
-"""Rule packs: the law's numbers, dated. A transition stores the pack that judged it; a new pack never rewrites the past."""
+"""Rule packs: the law's numbers, dated. A transition stores the pack that judged it; a new one changes no past."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Pack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One set of numbers, in force from a day until the next pack's. Each field's source is named in the pack's file."""
+    """One set of numbers, in force from a day until the next pack's. Its file names the source of each field."""
 
     id: str
     valid_from: date

@@ -1,4 +1,4 @@
-"""The law says no: which rule, on what basis, what would make it pass, and who can act. Words: workflow/refusals.toml."""
+"""The law says no: which rule, on what basis, what would make it pass, and who can act. Words: refusals.toml."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from events.mutation import ActingAs
 from workflow.definition import Title
 
 
@@ -16,7 +17,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Someone who may act, and as what. `objection`: the rule that keeps them from it just now."""
 
     person: str
-    capacity: str
+    capacity: ActingAs
     office: str | None = None
     title: str | None = None
     order: str | None = None
@@ -78,7 +79,7 @@ class Refused(Exception):
     @property
     def basis(self) -> str:
         """The regulation, or `policy`."""
-        return self.wording.basis
+        return self.wording.basis.format_map(self.figures)
 
     def _filled(self, words: Title) -> Title:
         return Title(id=words.id.format_map(self.figures), en=words.en.format_map(self.figures))

@@ -76,7 +76,7 @@ def verify(export: Path, key: str, witnessed: str = "") -> Report:
 
     Raises `Fault` with the first one found, OSError when a file cannot be read and ValueError when `key` is no key.
     """
-    heads = _heads((export / "checkpoints.txt").read_text("utf-8"), key)
+    heads = _heads((export / "checkpoints.txt").read_text("utf-8", errors="replace"), key)
     if witnessed:
         heads = sorted(heads + _heads(witnessed, key))
     try:
@@ -116,19 +116,20 @@ def _heads(text: str, key: str) -> list[Head]:
 
 def _replay(export: Path, heads: list[Head]) -> int:
     """Rebuild the tree and the count of every subject from the entries alone; returns the number of subjects."""
-    tree, versions = _Tree(), dict[str, int]()
+    tree, versions, length = _Tree(), dict[str, int](), 0
     entries = _entries(export)
     for head in heads:
         for raw in islice(entries, head.size - tree.size):
             tree.add(_leaf(raw))
+            length += len(raw) + 1
             _count(versions, raw, tree.size, export)
         if tree.size < head.size:
             raise Fault("truncated", tree.size + 1, f"{head.size} entries were sealed, {tree.size} are here")
         if tree.root != head.root:
             held = max((earlier.size for earlier in heads if earlier.size < head.size), default=0)
             raise Fault("rewritten", held + 1, f"entries {held + 1} to {head.size} are not those that were signed")
-    if next(entries, None) is not None:
-        raise Fault("inserted", tree.size + 1, "no checkpoint vouches for it")
+    if length != (export / "entries.jsonl").stat().st_size:
+        raise Fault("inserted", tree.size + 1, "no checkpoint vouches for what follows the last sealed entry")
     return len(versions)
 
 
@@ -182,7 +183,7 @@ def _named(symptom: Fault, export: Path, heads: list[Head]) -> Fault:
 
 
 def _entries(export: Path) -> Iterator[bytes]:
-    """The events of an export, one line each. A last line without its newline was cut and is left out."""
+    """The events of an export, one line each. A last line without its newline was cut and is no entry."""
     with (export / "entries.jsonl").open("rb") as file:
         yield from (line[:-1] for line in file if line.endswith(b"\n"))
 

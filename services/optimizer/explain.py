@@ -22,7 +22,6 @@ from services.optimizer.picture import (
     Person,
     Position,
     Unit,
-    months_after,
     person_subject,
     position_subject,
     unit_subject,
@@ -64,27 +63,33 @@ class Arc:
 
 def obstacle(known: Known, person: Person, unit: Unit, mode: Mode) -> str | None:
     """The code of the first rule that forbids a person this move; None when they may make it."""
-    policy, start = known.policy, known.start[mode]
-    temporary = mode == "temporary"
+    policy = known.policy
     if not person.eligible:
         return "not_eligible"
-    if person.status not in (policy.temporary_statuses if temporary else policy.permanent_statuses):
+    if person.status not in policy.temporary_statuses:
         return "status"
+    if known.positions[person.position].kind not in policy.kinds:
+        return "leading"
     if person.open_case:
         return "open_case"
     if person.running_share + SHARE > 1:
         return "on_duty"
-    if person.cooling_until is not None and person.cooling_until >= start:
+    if person.cooling_until is not None and person.cooling_until >= known.start["temporary"]:
         return "cooling_off"
-    if person.retires_on <= (known.until if temporary else months_after(start, policy.horizon_months)):
+    if person.retires_on <= known.until:
         return "retiring"
-    if not temporary and short_tenure(known, person, mode):
-        return "tenure"
-    return "refused" if (person.person, unit.unit) in known.refused else None
+    if (person.person, unit.unit) in known.refused:
+        return "refused"
+    return _obstacle_for_good(known, person) if mode == "permanent" else None
 
 
-def short_tenure(known: Known, person: Person, mode: Mode) -> bool:
-    return months_after(person.since, known.policy.tenure_months) > known.start[mode]
+def _obstacle_for_good(known: Known, person: Person) -> str | None:
+    """What a permanent move asks beyond a temporary one."""
+    if person.status not in known.policy.permanent_statuses:
+        return "status"
+    if person.retires_on <= known.horizon:
+        return "retiring"
+    return "tenure" if person.since > known.tenure["permanent"] else None
 
 
 def burden(known: Known, person: Person, position: Position, mode: Mode) -> dict[str, int]:
@@ -97,7 +102,7 @@ def burden(known: Known, person: Person, position: Position, mode: Mode) -> dict
         "homecoming": prices.homecoming * (island == person.home != now),
         "other_family": prices.other_family * (position.family != home.family),
         "class_steps": prices.class_step * abs(position.job_class - home.job_class),
-        "short_tenure": prices.short_tenure * short_tenure(known, person, mode),
+        "short_tenure": prices.short_tenure * (person.since > known.tenure[mode]),
         "declined_before": known.penalties.get(person.person, 0),
     }
     return {item: hours for item, hours in items.items() if hours}
@@ -110,7 +115,7 @@ def options(known: Known, person: Person, unit: Unit, mode: Mode) -> list[Arc]:
     arcs = [
         Arc(person, post, mode, sum(burden(known, person, post, mode).values()))
         for post in known.posts_of[unit.unit]
-        if post.family in person.skills and (mode == "temporary" or post.free)
+        if post.family in person.skills and post.kind in known.policy.kinds and (mode == "temporary" or post.free)
     ]
     if mode == "permanent":
         return arcs
@@ -118,9 +123,9 @@ def options(known: Known, person: Person, unit: Unit, mode: Mode) -> list[Arc]:
 
 
 def least_staff(known: Known, unit: Unit) -> tuple[float, str]:
-    """The staff a donor must keep, in FTE, and which of its two limits asks for it."""
+    """The staff a donor must keep, in FTE and never nobody, and which of its two limits asks for it."""
     ceiling = unit.load / known.policy.donor_ceiling
-    floor = known.policy.floor_share * (unit.need or 0)
+    floor = max(SHARE, known.policy.floor_share * (unit.need or 0))
     return (ceiling, "donor_ceiling") if ceiling >= floor else (floor, "minimum_staff")
 
 
@@ -188,7 +193,9 @@ def draft(settled: Settled) -> list[Drafted]:
     """The proposals of a plan with their reasons: most loaded unit first, in it temporary help first."""
     rivals: dict[tuple[str, str | None], list[Arc]] = {}
     drafts = []
-    for move in sorted(settled.moves, key=lambda m: (-_unit(settled, m).ratio(), m.position.unit, m.mode != "temporary", m.key)):
+    for move in sorted(
+        settled.moves, key=lambda m: (-_unit(settled, m).ratio(), m.position.unit, m.mode != "temporary", m.key)
+    ):
         place = (move.position.unit, move.position.position if move.mode == "permanent" else None)
         if place not in rivals:
             rivals[place] = settled.rivals(move)
@@ -226,8 +233,10 @@ def _unit(settled: Settled, move: Arc) -> Unit:
 
 
 def _effect(settled: Settled, unit: Unit, alone: float) -> UnitEffect:
-    after = settled.ratio(unit.unit)
-    return UnitEffect(unit=unit.unit, before=round(unit.ratio(), 4), after_alone=round(unit.ratio(alone), 4), after_plan=round(after, 4))
+    before, after_alone, after_plan = unit.ratio(), unit.ratio(alone), settled.ratio(unit.unit)
+    return UnitEffect(
+        unit=unit.unit, before=round(before, 4), after_alone=round(after_alone, 4), after_plan=round(after_plan, 4)
+    )
 
 
 def _comparison(settled: Settled, move: Arc, rivals: Sequence[Arc]) -> tuple[Arc | None, Counter[str]]:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from events.personnel import EmploymentStatus
+from events.personnel import EmploymentStatus, PositionKind
 from events.proposal import Premise
 
 Mode = Literal["temporary", "permanent"]
@@ -21,11 +21,7 @@ Mode = Literal["temporary", "permanent"]
 SHARE = 1.0
 
 
-class _Known(msgspec.Struct, frozen=True, kw_only=True):
-    pass
-
-
-class Unit(_Known):
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """A unit and its load. `load` = minutes of work in the window / minutes one person works in it, `staff` = shares of
     the people at work in it, running temporary duties included. `need` is the final ABK's, None while there is none;
     `lasting` people of it are missing. `fresh`: the report behind `load` is recent enough to plan by; `version` is that
@@ -54,11 +50,12 @@ class Unit(_Known):
         return self.load / (self.staff + change)
 
 
-class Position(_Known):
+class Position(msgspec.Struct, frozen=True, kw_only=True):
     """A position with its places by final ABK; `occupied` counts those held or reserved. `version`: as for a unit."""
 
     position: str
     unit: str
+    kind: PositionKind
     family: str
     job_class: int
     places: int
@@ -70,7 +67,7 @@ class Position(_Known):
         return max(0, self.places - self.occupied)
 
 
-class Person(_Known):
+class Person(msgspec.Struct, frozen=True, kw_only=True):
     """A person at their home post. `since` in that post; `home` is the island they live on; `eligible` as in
     personnel.person_registered; `cooling_until` is the last day on which no new duty may begin; `running_share` of
     working time is bound by temporary duties already; `open_case`: a mutation between submission and start.
@@ -91,7 +88,7 @@ class Person(_Known):
     open_case: bool = False
 
 
-class Refusal(_Known):
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A move that people refused. It is not proposed again while `premise.subject` is at `premise.version`."""
 
     person: str
@@ -99,8 +96,8 @@ class Refusal(_Known):
     premise: Premise
 
 
-class Prices(_Known):
-    """What a move costs the person, in hours. `crossing`: a place off the home island; `homecoming`: from there home."""
+class Prices(msgspec.Struct, frozen=True, kw_only=True):
+    """What a move costs the person, in hours. `crossing`: to a place off the home island; `homecoming`: back to it."""
 
     handover: int = 80
     crossing: int = 115
@@ -110,12 +107,15 @@ class Prices(_Known):
     short_tenure: int = 60
 
 
-class Policy(_Known):
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The rules in force, from the dated rule pack.
 
     A unit is helped when its EJ is above `help_above`, down to `target`, by nobody for less than `least_help` people
-    (overtime or a task shift does it). A donor keeps EJ <= `donor_ceiling` and `floor_share` of its ABK need.
-    `effort` bounds each stage of the solver in deterministic seconds, so that a replay stops where the original did.
+    (overtime or a task shift does it). A donor keeps EJ <= `donor_ceiling` and `floor_share` of its ABK need. A unit
+    asks `donors_per_unit` others at most. A plan has `moves_per_plan` at most, as many as people can weigh one by one,
+    `permanent_per_plan` of them for good; those need `tenure_months` in post and `horizon_months` to retirement. Only
+    posts of `kinds` are left and filled: leading ones are another procedure. `effort` bounds each stage of the solver
+    in deterministic seconds, so that a replay stops where the original did.
     """
 
     help_above: float = 1.10
@@ -123,7 +123,10 @@ class Policy(_Known):
     least_help: float = 0.5
     donor_ceiling: float = 1.00
     floor_share: float = 0.95
-    donors_per_unit: int = 8
+    donors_per_unit: int = 6
+    moves_per_plan: int = 100
+    permanent_per_plan: int = 10
+    kinds: tuple[PositionKind, ...] = ("pelaksana", "fungsional")
     temporary_months: int = 3
     temporary_statuses: tuple[EmploymentStatus, ...] = ("pns", "pppk")
     permanent_statuses: tuple[EmploymentStatus, ...] = ("pns",)
@@ -138,7 +141,7 @@ class Policy(_Known):
             raise ValueError(f"temporary help lasts 1 to 6 months, not {self.temporary_months}")
 
 
-class Picture(_Known):
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """The input of a plan. `temporary_from` and `permanent_from` are the first working days on which a duty of that
     mode can begin, by the working calendar. `penalties`: person -> hours added for moves they declined before.
     """
@@ -178,7 +181,11 @@ class Known:
         }
         self.start: dict[Mode, date] = {"temporary": picture.temporary_from, "permanent": picture.permanent_from}
         #: Last day of a temporary duty.
-        self.until = months_after(picture.temporary_from, picture.policy.temporary_months) - timedelta(days=1)
+        self.until = months_after(picture.temporary_from, self.policy.temporary_months) - timedelta(days=1)
+        #: Who came to their post later has a short tenure when a move of that mode begins.
+        self.tenure = {mode: months_after(start, -self.policy.tenure_months) for mode, start in self.start.items()}
+        #: Who retires until then is not moved for good.
+        self.horizon = months_after(picture.permanent_from, self.policy.horizon_months)
 
     def overloaded(self, unit: Unit) -> bool:
         return unit.takes_part and unit.ratio() > self.policy.help_above
@@ -219,6 +226,6 @@ def position_subject(position: Position) -> str:
 
 
 def months_after(day: date, months: int) -> date:
-    """The same day of a later month, or that month's last day where it has no such day."""
+    """The same day of a later or earlier month, or that month's last day where it has no such day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

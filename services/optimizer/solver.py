@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import nsmallest
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ class Untouched(msgspec.Struct, frozen=True, kw_only=True):
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What the plan achieves. `worst_*` is the highest EJ among overloaded units with candidates and donors asked, 0.0
-    without any; `proven`: no better plan exists by this objective.
+    without any; `silent` units have no fresh report; `proven`: no better plan exists by this objective.
     """
 
     worst_before: float
@@ -77,7 +78,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Field:
-    """The part of the government that is planned. `steps`: overloaded unit -> its EJ before each helper it may get."""
+    """Who could help whom. `steps`: overloaded unit -> its EJ before each helper it may get; `spare`: unit -> people it
+    can give; `donors`: overloaded unit -> the units asked to help it.
+    """
 
     known: Known
     steps: dict[str, list[float]]
@@ -93,11 +96,11 @@ def solve(picture: Picture) -> Plan:
     field = survey(known)
     moves, proven = _choose(field) if field.arcs else ([], True)
     settled = Settled(known, field.donors, moves)
-    touched = {unit for unit, asked in field.donors.items() if asked} | {q for asked in field.donors.values() for q in asked}
+    touched = {name for unit, asked in field.donors.items() if asked for name in (unit, *asked)}
     return Plan(
         proposals=draft(settled),
         hints=[hint for unit, asked in field.donors.items() if not asked for hint in _hints(field, known.units[unit])],
-        untouched=list(_untouched(field, settled)),
+        untouched=list(_untouched(field, moves)),
         figures=Figures(
             worst_before=round(max((known.units[unit].ratio() for unit in touched), default=0.0), 4),
             worst_after=round(max((settled.ratio(unit) for unit in touched), default=0.0), 4),
@@ -116,25 +119,27 @@ def solve(picture: Picture) -> Plan:
 
 
 def survey(known: Known) -> Field:
-    """Who could help whom. Each overloaded unit, the most loaded first, asks the donors that have promised least."""
+    """Each overloaded unit, the most loaded first, asks the nearest of the donors that have promised least so far."""
     steps = {unit.unit: _steps(known, unit) for unit in known.units.values() if known.overloaded(unit)}
     can_give = {unit.unit: people for unit in known.units.values() if (people := spare(known, unit))}
-    promised: dict[str, float] = defaultdict(float)
-    donors: dict[str, list[str]] = {}
-    arcs: list[Arc] = []
+    promised = dict.fromkeys(can_give, 0.0)
+    field = Field(known, steps, can_give, {}, [])
+
+    def order(unit: Unit, donor: Unit) -> tuple[bool, bool, float, str]:
+        promises = promised[donor.unit] / can_give[donor.unit]
+        return promises >= 1, donor.island != unit.island, promises, donor.unit
+
     for unit in sorted((known.units[name] for name in steps if steps[name]), key=lambda u: (-u.ratio(), u.unit)):
-        donors[unit.unit] = []
-        for donor in sorted(
-            (known.units[name] for name in can_give if known.units[name].instansi == unit.instansi),
-            key=lambda q: (promised[q.unit] >= can_give[q.unit], q.island != unit.island, promised[q.unit] / can_give[q.unit], q.unit),
-        ):
-            if found := _arcs(known, donor, unit, can_give[donor.unit]):
-                arcs += found
-                donors[unit.unit].append(donor.unit)
+        asked = field.donors[unit.unit] = []
+        donors = [known.units[name] for name in can_give if known.units[name].instansi == unit.instansi]
+        for donor in sorted(donors, key=partial(order, unit)):
+            if arcs := _arcs(known, donor, unit, can_give[donor.unit]):
+                field.arcs.extend(arcs)
+                asked.append(donor.unit)
                 promised[donor.unit] += len(steps[unit.unit]) / known.policy.donors_per_unit
-            if len(donors[unit.unit]) == known.policy.donors_per_unit:
+            if len(asked) == known.policy.donors_per_unit:
                 break
-    return Field(known, steps, can_give, donors, arcs)
+    return field
 
 
 def _steps(known: Known, unit: Unit) -> list[float]:
@@ -143,9 +148,9 @@ def _steps(known: Known, unit: Unit) -> list[float]:
     return [unit.ratio(helper * SHARE) for helper in range(helpers)]
 
 
-def _arcs(known: Known, donor: Unit, unit: Unit, limit: int) -> Iterable[Arc]:
-    """Admissible arcs. A donor that gives `limit` people needs its best `limit` for a place: a worse one is never
-    chosen while one of those is free, and at least one of them is.
+def _arcs(known: Known, donor: Unit, unit: Unit, limit: int) -> list[Arc]:
+    """Admissible arcs from a donor that gives at most `limit` people: its best `limit` for a place are enough, since
+    whenever a worse one is chosen, one of those is free and would be the better choice.
     """
     modes: tuple[Mode, ...] = ("temporary", "permanent") if unit.lasting > 0 else ("temporary",)
     places: dict[tuple[Mode, str], list[Arc]] = defaultdict(list)
@@ -158,81 +163,81 @@ def _arcs(known: Known, donor: Unit, unit: Unit, limit: int) -> Iterable[Arc]:
 
 
 def _choose(field: Field) -> tuple[list[Arc], bool]:
-    """The best set of arcs, and whether it is proved to be the best. Each stage keeps what the earlier ones reached."""
+    """The best arcs, and whether they are proved to be. Each stage keeps what the stages before it have reached."""
     from ortools.sat.python import cp_model
 
-    model = cp_model.CpModel()
-    take = [model.new_bool_var("") for _ in field.arcs]
-    relief = _constrain(model, field, take)
-    most = sum(field.spare.values()) + 1
-    permanent = [arc.mode == "permanent" for arc in field.arcs]
-    dearest = 1 + most * max(abs(arc.hours) for arc in field.arcs)
-    order = {key: rank for rank, key in enumerate(sorted({arc.key[1:] for arc in field.arcs}))}
-    stages = (
-        sum(take) - most * relief,
-        cp_model.LinearExpr.weighted_sum(take, [arc.hours - dearest * p for arc, p in zip(field.arcs, permanent)]),
-        cp_model.LinearExpr.weighted_sum(take, [order[arc.key[1:]] for arc in field.arcs]),
-    )
+    policy, arcs, model = field.known.policy, field.arcs, cp_model.CpModel()
+    take = [model.new_bool_var("") for _ in arcs]
+    levels = _constrain(model, field, take)
+    for_good = 1 + policy.moves_per_plan * max(abs(arc.hours) for arc in arcs)
+    burdens = [arc.hours - for_good * (arc.mode == "permanent") for arc in arcs]
+    place = {key: n for n, key in enumerate(sorted({arc.key[1:] for arc in arcs}))}
+    weights = [-(policy.moves_per_plan + 1) * rank for rank in range(1, len(levels) + 1)]
+
+    moves = cp_model.LinearExpr.sum(take)
+    burden = cp_model.LinearExpr.weighted_sum(take, burdens)
+    seniority = cp_model.LinearExpr.weighted_sum(take, [place[arc.key[1:]] for arc in arcs])
+    relief = cp_model.LinearExpr.weighted_sum(levels, weights)
+    stages: tuple[tuple[cp_model.LinearExpr, list[cp_model.LinearExpr]], ...]
+    stages = ((relief + moves, [*levels, moves]), (burden, [burden]), (seniority, []))
+
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
-    solver.parameters.random_seed = field.known.policy.seed
-    solver.parameters.max_deterministic_time = field.known.policy.effort
-    chosen, proven = [False] * len(take), True
-    for stage in stages:
-        model.minimize(stage)
+    solver.parameters.random_seed = policy.seed
+    solver.parameters.max_deterministic_time = policy.effort
+    solver.parameters.linearization_level = 2  # a flow: its linear relaxation is nearly always whole
+    solver.parameters.cp_model_presolve = False  # costs more than it saves on a flow
+    chosen: list[Arc] = []
+    for objective, reached in stages:
+        model.minimize(objective)
         status = solver.solve(model)
-        proven = proven and status == cp_model.OPTIMAL
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            chosen = [solver.boolean_value(var) for var in take]
-            model.add(stage <= round(solver.objective_value))
-        model.clear_hints()
-        for var, value in zip(take, chosen):
-            model.add_hint(var, value)
-    return [arc for arc, taken in zip(field.arcs, chosen) if taken], proven
+            chosen = [arc for arc, var in zip(arcs, take, strict=True) if solver.boolean_value(var)]
+        if status != cp_model.OPTIMAL:
+            return chosen, False
+        for figure in reached:
+            model.add(figure == solver.value(figure))
+    return chosen, True
 
 
-def _constrain(model: cp_model.CpModel, field: Field, take: Sequence[cp_model.IntVar]) -> cp_model.LinearExprT:
-    """The hard rules. Returns the relief: ranks of the EJ steps taken from units, less those put on donors."""
-    known, target = field.known, field.known.policy.target
-    groups: dict[tuple[str, str], list[cp_model.IntVar]] = defaultdict(list)
+def _constrain(model: cp_model.CpModel, field: Field, take: Sequence[cp_model.IntVar]) -> list[cp_model.LinearExpr]:
+    """The hard rules. Returns for each level of EJ, rising, the steps down from it less those of donors up to it."""
+    from ortools.sat.python import cp_model
+
+    known, target = field.known, round(field.known.policy.target, 9)
     limits: dict[tuple[str, str], int] = {}
-    for arc, var in zip(field.arcs, take):
-        unit = arc.position.unit
-        groups["person", arc.person.person].append(var)
-        groups["out", arc.person.unit].append(var)
-        groups["in", unit].append(var)
-        limits["person", arc.person.person] = 1
-        limits["out", arc.person.unit] = field.spare[arc.person.unit]
+    groups: dict[tuple[str, str], list[cp_model.IntVar]] = defaultdict(list)
+    for arc, var in zip(field.arcs, take, strict=True):
+        unit, donor = arc.position.unit, arc.person.unit
+        within = {("plan", "moves"): known.policy.moves_per_plan, ("person", arc.person.person): 1}
+        within |= {("gives", donor): field.spare[donor], ("gets", unit): len(field.steps[unit])}
         if arc.mode == "permanent":
-            groups["places", arc.position.position].append(var)
-            groups["lasting", unit].append(var)
-            limits["places", arc.position.position] = arc.position.free
-            limits["lasting", unit] = known.units[unit].lasting
-    for group, limit in limits.items():
-        model.add(sum(groups[group]) <= limit)
+            within |= {("plan", "permanent"): known.policy.permanent_per_plan}
+            within |= {("post", arc.position.position): arc.position.free, ("lasting", unit): known.units[unit].lasting}
+        limits |= within
+        for group in within:
+            groups[group].append(var)
 
-    burdens: dict[str, list[float]] = {}
-    for kind, donor in groups:
-        if kind == "out":
-            ratios = [known.units[donor].ratio(-given * SHARE) for given in range(1, field.spare[donor] + 1)]
-            burdens[donor] = [ratio for ratio in ratios if round(ratio, 9) > target]
-    reliefs = {unit: field.steps[unit] for kind, unit in groups if kind == "in"}
-    levels = sorted({round(ratio, 9) for steps in (*reliefs.values(), *burdens.values()) for ratio in steps})
-    rank = {level: place for place, level in enumerate(levels, start=1)}
-
-    relief: list[cp_model.LinearExprT] = []
-    for unit, steps in reliefs.items():
-        filled = [model.new_bool_var("") for _ in steps]
-        model.add(sum(groups["in", unit]) == sum(filled))
-        relief += [rank[round(ratio, 9)] * step for ratio, step in zip(steps, filled)]
-    for donor, steps in burdens.items():
-        pressed = [model.new_bool_var("") for _ in steps]
-        model.add(sum(groups["out", donor]) <= field.spare[donor] - len(steps) + sum(pressed))
-        relief += [-rank[round(ratio, 9)] * step for ratio, step in zip(steps, pressed)]
-    return sum(relief)
+    levels: dict[float, list[cp_model.LinearExpr]] = defaultdict(list)
+    for (kind, name), members in groups.items():
+        taken, limit = sum(members), limits[kind, name]
+        if kind == "gets":
+            steps = [(round(ratio, 9), model.new_bool_var("")) for ratio in field.steps[name]]
+            model.add(taken == sum(step for _, step in steps))
+            for level, step in steps:
+                levels[level].append(1 * step)
+        elif kind == "gives":
+            ratios = (round(known.units[name].ratio(-given * SHARE), 9) for given in range(1, limit + 1))
+            steps = [(level, model.new_bool_var("")) for level in ratios if level > target]
+            model.add(taken <= limit - len(steps) + sum(step for _, step in steps))
+            for level, step in steps:
+                levels[level].append(-1 * step)
+        else:
+            model.add(taken <= limit)
+    return [cp_model.LinearExpr.sum(levels[level]) for level in sorted(levels)]
 
 
-def _hints(field: Field, unit: Unit) -> Iterable[Hint]:
+def _hints(field: Field, unit: Unit) -> Iterator[Hint]:
     """The other instansi that have people with the skills and to spare."""
     known = field.known
     elsewhere = [
@@ -246,20 +251,23 @@ def _hints(field: Field, unit: Unit) -> Iterable[Hint]:
         yield Hint(unit=unit.unit, instansi=sorted(set(elsewhere)), people=len(elsewhere))
 
 
-def _untouched(field: Field, settled: Settled) -> Iterable[Untouched]:
+def _untouched(field: Field, moves: Sequence[Arc]) -> Iterator[Untouched]:
     """Units without a fresh report, and overloaded units to which the plan sends nobody."""
-    helped = {move.position.unit for move in settled.moves}
+    policy, helped = field.known.policy, {move.position.unit for move in moves}
     for unit in field.known.units.values():
-        figures: dict[str, float | str] = {}
+        figures: dict[str, float | str] = {"as_of": unit.as_of.isoformat()}
         if not unit.fresh:
-            code, figures = "not_reported", {"since": unit.as_of.isoformat()}
+            code = "not_reported"
         elif not unit.takes_part:
             code = "nobody_at_work"
         elif unit.unit not in field.steps or unit.unit in helped:
             continue
         else:
-            missing = unit.load / field.known.policy.target - unit.staff
-            figures = {"ratio": round(unit.ratio(), 4), "missing": round(missing, 4)}
-            asked = field.donors.get(unit.unit)
-            code = "cheaper_remedy" if asked is None else "donors_exhausted" if asked else "no_candidate"
+            figures |= {"ratio": round(unit.ratio(), 4), "missing": round(unit.load / policy.target - unit.staff, 4)}
+            if not field.steps[unit.unit]:
+                code = "cheaper_remedy"
+            elif not field.donors[unit.unit]:
+                code = "no_candidate"
+            else:
+                code = "plan_full" if len(moves) == policy.moves_per_plan else "donors_exhausted"
         yield Untouched(unit=unit.unit, reason=Reason(code=code, figures=figures))

@@ -1,6 +1,7 @@
 // Keeps every element with `data-refresh` (and an id) fresh: every 5 s the page it came from, or the address in the
 // attribute, is asked for with the last ETag. 304 changes nothing; otherwise the element of the same id is morphed in
-// place, so focus, selection and scroll stay, and it emits `refreshed`. A page in the background asks nothing.
+// place, so focus, selection and scroll stay, and it emits `refreshed`. A page in the background asks nothing. The ETag
+// must be of the data shown: the bytes of a whole page differ at each answer by their CSRF tokens.
 "use strict";
 
 const PERIOD_MS = 5000;

@@ -3,8 +3,8 @@
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
 Signed is `{id}.{timestamp}.{body}`: the id stays the same over all attempts, the timestamp is that of the attempt, the
-body is the raw bytes. Keys are written as `whsec_` (shared secret), `whsk_` (private key: seed ‖ public key) and `whpk_`
-(public key), each with base64.
+body is the raw bytes. Keys are written as `whsec_` (shared secret), `whsk_` (private key: seed ‖ public key) or `whpk_`
+(public key), followed by base64.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class Keyring:
 
 
 def headers(message: str, body: bytes, keys: Iterable[Signer], *, now: datetime) -> dict[str, str]:
-    """The three headers of one attempt, a signature for each key. ValueError for an id that could not be signed safely."""
+    """The three headers of one attempt, a signature for each key. ValueError for an unsafe id."""
     if not _ID.fullmatch(message):
         raise ValueError(f"a message id has letters, digits, - and _ only: {message!r}")
     timestamp = str(_seconds(now))

@@ -195,6 +195,7 @@ def test_no_consistency_proof_holds_for_another_history() -> None:
         forged = root([*MANY[: first - 1], EMPTY_ROOT])
         assert not consistent(first, forged, second, new, proof)
         assert not consistent(first, old, second, root(MANY[: second + 1]), proof)
+        assert not consistent(first, old, 4 * second, new, proof)
         assert not consistent(first, old, second, new, proof[:-1])
         assert not consistent(first, old, second, new, [*proof, new])
         for at in range(len(proof)):

@@ -171,6 +171,26 @@ def test_a_last_line_cut_in_half_is_a_truncation(export: Path) -> None:
     assert fault_of(export) == ("truncated", 20)
 
 
+def test_something_appended_without_a_newline_is_not_overlooked(export: Path) -> None:
+    path = export / "entries.jsonl"
+    path.write_bytes(path.read_bytes() + event("mutations/mutation/9", 1))
+    assert fault_of(export) == ("inserted", 21)
+
+
+def test_no_byte_of_the_entries_can_be_changed(export: Path) -> None:
+    path = export / "entries.jsonl"
+    honest = path.read_bytes()
+    for place in range(0, len(honest), 5):
+        path.write_bytes(honest[:place] + bytes([honest[place] ^ 1]) + honest[place + 1 :])
+        fault_of(export)
+
+
+def test_bytes_that_are_no_text_make_a_checkpoint_false(export: Path) -> None:
+    path = export / "checkpoints.txt"
+    path.write_bytes(b"\xff" + path.read_bytes())
+    assert fault_of(export) == ("signature", 1)
+
+
 def test_a_list_of_leaves_made_to_fit_the_tampering_convinces_nobody(export: Path) -> None:
     tampered = changed_note(HISTORY)
     write(export, tampered)

@@ -6,8 +6,6 @@ import random
 from datetime import date
 from typing import Any
 
-from hypothesis import strategies as st
-
 from services.optimizer.picture import Person, Picture, Policy, Position, Unit
 
 START, LATER = date(2026, 9, 7), date(2026, 11, 2)
@@ -20,8 +18,8 @@ def unit(name: str, load: float, staff: float, **known: Any) -> Unit:
 
 
 def post(name: str, of: str, **known: Any) -> Position:
-    fields: dict[str, Any] = {"family": "counter", "job_class": 6, "places": 9, "occupied": 6, "version": 1}
-    return Position(**{**fields, "position": name, "unit": of, **known})
+    fields: dict[str, Any] = {"kind": "pelaksana", "family": "counter", "job_class": 6, "version": 1}
+    return Position(**{**fields, "position": name, "unit": of, "places": 9, "occupied": 6, **known})
 
 
 def person(name: str, of: str, **known: Any) -> Person:
@@ -43,11 +41,11 @@ def picture(units: list[Unit], people: list[Person], posts: list[Position] | Non
     return Picture(**{**fields, "units": tuple(units), "positions": tuple(positions), "people": tuple(people), **known})
 
 
-def oracle(policy: Policy = Policy(), lasting: int = 0, need: int | None = None) -> Picture:
+def oracle(lasting: int = 0, **policy: Any) -> Picture:
     """Oracle 1: counter P with 637,500 minutes and 6 staff, donor Q with 315,000 and 7, at 75,000 a person."""
-    units = [unit("P", 637_500 / 75_000, 6, lasting=lasting, need=need), unit("Q", 315_000 / 75_000, 7)]
+    units = [unit("P", 637_500 / 75_000, 6, lasting=lasting), unit("Q", 315_000 / 75_000, 7)]
     people = [person(f"q{n}", "Q", since=date(2020, 1, n)) for n in range(1, 8)]
-    return picture(units, people, policy=policy)
+    return picture(units, people, policy=Policy(**policy))
 
 
 def province(people: int, units: int, seed: int = 1) -> Picture:
@@ -76,7 +74,8 @@ def province(people: int, units: int, seed: int = 1) -> Picture:
         )
         own = rng.sample(families, 3)
         posts += [
-            post(f"{name}-{f}", name, family=f, job_class=rng.randint(5, 8), places=staff[n], occupied=staff[n] - 2) for f in own
+            post(f"{name}-{f}", name, family=f, job_class=rng.randint(5, 8), places=staff[n], occupied=staff[n] - 2)
+            for f in own
         ]
         for m in range(staff[n]):
             persons.append(

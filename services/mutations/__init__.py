@@ -1,0 +1,35 @@
+"""The service `mutations`: tracks each mutation through proposal, consultation, approval and placement."""
+
+from events.authority import Delegated, HolderAppointed, HolderEnded, OfficeEstablished
+from events.personnel import IncumbencyChanged, PersonRegistered, PositionRegistered, UnitRegistered
+from events.proposal import ProposalDrafted
+from events.workload import AbkFinalised, WorkloadMeasured
+from services.mutations import api, handlers, pages, projections
+from services.mutations.execute import Act, act, finish, prepare
+from services.mutations.models import Base
+from services.service import Service, projects, reacts
+from workflow.library import timer_names
+
+SERVICE = Service(
+    name="mutations",
+    metadata=Base.metadata,
+    commands={Act: act},
+    subscriptions=[
+        projects(UnitRegistered, projections.add_unit),
+        projects(PositionRegistered, projections.add_position),
+        projects(PersonRegistered, projections.add_person),
+        projects(IncumbencyChanged, projections.move_person),
+        projects(WorkloadMeasured, projections.measure_unit),
+        projects(AbkFinalised, projections.set_floor),
+        projects(OfficeEstablished, projections.add_office),
+        projects(HolderAppointed, projections.seat_holder),
+        projects(HolderEnded, projections.unseat_holder),
+        projects(Delegated, projections.add_delegation),
+        projects(ProposalDrafted, projections.keep_reasons),
+        reacts(ProposalDrafted, handlers.draft_proposals),
+    ],
+    timers=dict.fromkeys(timer_names(), handlers.fire),
+    doors=(api.door, pages.door),
+    prepare=prepare,
+    finish=finish,
+)

@@ -1,0 +1,179 @@
+"""The JSON door of mutations: lists, cases, histories, and one route for each command of the law."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+import msgspec
+from flask import Response, abort, jsonify, request
+from flask_smorest import Blueprint
+
+from events import ids
+from events.schema import schema_of
+from services.auth import actor, current_user, requires
+from services.http import KEY, submit
+from services.mutations import reading
+from services.mutations.execute import Act
+from services.mutations.models import Case
+from workflow import commands as cmd
+
+door = Blueprint("mutations_api", __name__, url_prefix="/api/mutations", description="Mutations and their approval")
+
+#: Commands that people give; the rest belongs to the engine.
+OFFERED: tuple[type[cmd.Command], ...] = (
+    cmd.Submit,
+    cmd.Screen,
+    cmd.Resubmit,
+    cmd.Answer,
+    cmd.Release,
+    cmd.Receive,
+    cmd.Clear,
+    cmd.Inspect,
+    cmd.Settle,
+    cmd.Vote,
+    cmd.Sign,
+    cmd.Refuse,
+    cmd.Serve,
+    cmd.HandOver,
+    cmd.Start,
+    cmd.Register,
+    cmd.Extend,
+    cmd.Recall,
+    cmd.ConfirmReturn,
+    cmd.Withdraw,
+    cmd.Cancel,
+)
+INTERNAL = frozenset({"mutation", "words_hash", "proposal", "converts"})
+
+
+class Listing(ma.Schema):
+    """What a list may be narrowed to. `after` is the `next` of the page before."""
+
+    after = ma.fields.String(load_default="")
+    state = ma.fields.String(load_default="")
+    opd = ma.fields.String(load_default="")
+    limit = ma.fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
+
+
+class Answered(ma.Schema):
+    """The case after a command."""
+
+    mutation = ma.fields.UUID()
+    version = ma.fields.Integer()
+    state = ma.fields.String()
+
+
+def body_of(command: type[cmd.Command]) -> type[ma.Schema]:
+    """The request body of a command: its own fields, and the author's words."""
+    words = {"words": ma.fields.String(load_default=None, validate=ma.validate.Length(max=5000))}
+    return type(f"{command.__name__}Body", (schema_of(command, without=INTERNAL), ma.Schema.from_dict(words)), {})
+
+
+def summary(row: Case) -> dict[str, Any]:
+    names = ("id", "version", "state", "route", "person", "source_unit", "target_unit", "mode", "origin", "contested")
+    return {n: getattr(row, n) for n in names} | {"opened_at": row.opened_at.isoformat(), "closed": row.closed}
+
+
+@door.get("/")
+@door.arguments(Listing, location="query")
+@requires()
+def cases(query: dict[str, Any]) -> Response:
+    """Cases the user is concerned with, newest first."""
+    user, known, on = actor(), reading.authority(), reading.today()
+    rows = reading.listing(
+        reading.cursor(query["after"]), state=query["state"], opd=query["opd"], limit=query["limit"]
+    )
+    page = rows[: query["limit"]]
+    shown = [summary(r) for r in page if reading.concerned(known, r, user.person, on, user.roles)]
+    return jsonify(mutations=shown, next=reading.token(page[-1]) if len(rows) > len(page) else None)
+
+
+@door.get("/inbox")
+@requires()
+def inbox() -> Response:
+    """What is asked of the user, by their offices of today and of themselves."""
+    user = actor()
+    found = reading.inbox(reading.authority(), user.person or "", reading.today())
+    return jsonify(
+        duties=[
+            {
+                "mutation": duty.mutation,
+                "duty": duty.name,
+                "party": duty.party,
+                "due": duty.due.isoformat() if duty.due else None,
+                "escalated": duty.escalated,
+                "case": summary(row),
+            }
+            for duty, row in found
+        ]
+    )
+
+
+@door.post("/")
+@door.arguments(body_of(cmd.Draft))
+@door.response(201, Answered)
+@requires()
+def draft(body: dict[str, Any]) -> dict[str, Any]:
+    """Consider a move. The id of the case follows from the Idempotency-Key, so a repeat finds the same case."""
+    words = body.pop("words")
+    mutation = ids.derived("draft", actor().account, request.headers.get(KEY, ""))
+    return submit("mutations", Act(command=cmd.Draft(mutation=mutation, **body), words=words))
+
+
+@door.get("/<uuid:mutation>")
+@requires()
+def case(mutation: Any) -> Response:
+    """One case, with its version as ETag."""
+    row, state = opened(str(mutation))
+    response = jsonify(summary(row) | {"case": msgspec.to_builtins(state)})
+    response.set_etag(str(row.version))
+    return response.make_conditional(request)
+
+
+@door.get("/<uuid:mutation>/history")
+@requires()
+def history(mutation: Any) -> Response:
+    """Every event of a case, oldest first."""
+    opened(str(mutation))
+    return jsonify(
+        events=[
+            {
+                "id": e.id,
+                "type": e.type,
+                "version": e.subjectversion,
+                "time": e.time.isoformat(),
+                "data": msgspec.to_builtins(payload),
+            }
+            for e, payload in reading.history(str(mutation))
+        ]
+    )
+
+
+def opened(mutation: str) -> tuple[Case, Any]:
+    """A case that the user may see; 404 for one that does not exist or is none of theirs."""
+    found, user = reading.case(mutation), current_user()
+    if found is None or user is None:
+        abort(404, f"There is no mutation {mutation}.")
+    if not reading.concerned(reading.authority(), found[0], user.person, reading.today(), user.roles):
+        abort(404, f"There is no mutation {mutation}.")
+    return found
+
+
+def _command_route(command: type[cmd.Command]) -> None:
+    """`POST /api/mutations/<id>/<command-name>`."""
+    name = str(command.__struct_config__.tag)
+
+    @door.post(f"/<uuid:mutation>/{name.replace('_', '-')}", endpoint=name)
+    @door.arguments(body_of(command))
+    @door.response(200, Answered)
+    @requires()
+    def give(body: dict[str, Any], mutation: Any) -> dict[str, Any]:
+        words = body.pop("words")
+        return submit("mutations", Act(command=command(mutation=str(mutation), **body), words=words))
+
+    give.__doc__ = command.__doc__
+
+
+for _offered in OFFERED:
+    _command_route(_offered)

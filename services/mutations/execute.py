@@ -1,0 +1,266 @@
+"""The hot path: read the cases of a batch once, decide in memory, write what changed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from events import outbox
+from events.proposal import ProposalDrafted
+from services import vault
+from services.mutations import facts as read
+from services.mutations.models import Asked, Case, Words, keys
+from services.service import Answer, Command, Event, Firing, Refused
+from services.service import Words as Sentence
+from services.transaction import Tx
+from workflow import commands as cmd
+from workflow.decision import decide
+from workflow.definition import Definition
+from workflow.library import definition, definition_for
+from workflow.mutation import Duty, Mutation, evolve
+from workflow.refusal import Refused as AgainstTheLaw
+
+PREFIX = "mutations/mutation/"
+STATUS = {"state": 409, "authority": 403, "law": 422}
+
+_decode = msgspec.json.Decoder(Mutation).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """A command of the law, and what its author wrote beside it. The words never leave this service."""
+
+    command: cmd.Command
+    words: str | None = None
+
+
+class Loaded(msgspec.Struct):
+    """A case in this batch: as it was read, and as it is now."""
+
+    before: Mutation | None
+    now: Mutation | None
+    opened_at: datetime
+
+
+def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
+    """Lock cases, then what they may reserve, and read all that deciding will need."""
+    ids, new = set(), []
+    for item in items:
+        match item:
+            case Command(data=Act(command=cmd.Draft() as draft)):
+                new.append((draft.person, draft.to_position))
+            case Command(data=Act(command=command)):
+                ids.add(command.mutation)
+            case Firing():
+                ids.add(item.subject.removeprefix(PREFIX))
+            case Event(data=ProposalDrafted() as proposal):
+                new.append((proposal.person, proposal.to_position))
+    tx.memo["cases"] = {
+        i: Loaded(state, state, opened)
+        for i, (body, opened) in read.read_cases(tx._conn, ids).items()
+        for state in (_decode(body),)
+    }
+    tx.memo["book"], tx.memo["occupied"] = read.Book(), {}
+    touched = [(c.now.person, c.now.move.target.position, c.now.move.source.position) for c in _cases(tx).values()]
+    if touched or new:
+        people = {t[0] for t in touched} | {n[0] for n in new}
+        positions = {p for t in touched for p in t[1:]} | {n[1] for n in new}
+        tx.memo["book"].load(tx._conn, [k for p, post, *_ in [*touched, *new] for k in read.reservation_keys(p, post)])
+        read.preload(tx, sorted(people), sorted(positions))
+        tx.memo["authority"] = read.authority(tx._conn, _authority_position(tx))
+
+
+def _authority_position(tx: Tx) -> int:
+    position = tx.service.inbox.position
+    found = tx._conn.scalar(sa.select(position.c.next).where(position.c.topic == "authority"))
+    return found or 0
+
+
+def _cases(tx: Tx) -> dict[str, Any]:
+    cases: dict[str, Any] = tx.memo["cases"]
+    return cases
+
+
+def act(tx: Tx, command: Command) -> Answer:
+    """Decide a command of a signed-in person."""
+    data: Act = command.data  # type: ignore[assignment]
+    person = command.actor.person if command.actor else None
+    if person is None:
+        raise Refused(
+            "no_person",
+            Sentence("Akun ini bukan milik seorang pegawai.", "This account belongs to no person."),
+            Sentence("Masuk dengan akun pegawai.", "Sign in with a person's account."),
+            status=403,
+        )
+    case = _cases(tx).get(data.command.mutation)
+    if command.expected_version is not None and (case is None or case.now.version != command.expected_version):
+        found = case.now.version if case else 0
+        raise Refused(
+            "stale_version",
+            Sentence(
+                f"Kasus kini versi {found}, bukan {command.expected_version}.",
+                f"The case is at version {found} now, not {command.expected_version}.",
+            ),
+            Sentence("Muat ulang, baca perubahannya, lalu putuskan.", "Reload, read what changed, then decide."),
+            status=412,
+            field="If-Match",
+        )
+    try:
+        mutation = execute(tx, _with_words(tx, data, case, person), person)
+    except AgainstTheLaw as refusal:
+        raise refused(refusal) from refusal
+    return {"mutation": mutation.id, "version": mutation.version, "state": mutation.state}
+
+
+def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
+    """Decide, record the events, and keep the case as they leave it. Raises workflow's Refused; then nothing happened."""
+    case = _cases(tx).get(command.mutation)
+    if isinstance(command, cmd.Draft):
+        person, to, source, now = command.person, command.to_position, None, case.now if case else None
+        tx.memo["book"].load(tx._conn, read.reservation_keys(person, to))
+    elif case is None:
+        raise _unknown(command.mutation)
+    else:
+        now = case.now
+        person, to, source = now.person, now.move.target.position, now.move.source.position
+    known = read.facts(tx, tx.memo["authority"], actor, command.mutation, person, to, source)
+    law = definition(now.definition) if now else _law(command, known)
+    events = decide(law, now, command, known)
+    for event in events:
+        now = evolve(law, now, event)
+        tx.record(PREFIX + now.id, event)
+    assert now is not None
+    if case is None:
+        case = _cases(tx)[now.id] = Loaded(None, None, tx.now)
+    _book(tx, law, now)
+    _clocks(tx, case.now, now)
+    case.now = now
+    return now
+
+
+def _law(command: cmd.Command, known: Any) -> Definition:
+    assert isinstance(command, cmd.Draft)
+    return definition_for(known.source, known.target, command.mode)
+
+
+def _book(tx: Tx, law: Definition, now: Mutation) -> None:
+    tx.memo["book"].set(now.id, read.reserved_by(now, law.states[now.state].reserves))
+
+
+def _clocks(tx: Tx, before: Mutation | None, now: Mutation) -> None:
+    """Set and clear the durable timers, as the case has them."""
+    old = before.timers if before else {}
+    for name in old.keys() - now.timers.keys():
+        tx.disarm(PREFIX + now.id, name)
+    for name, timer in now.timers.items():
+        if old.get(name) != timer:
+            tx.arm(PREFIX + now.id, name, timer.due)
+
+
+def _with_words(tx: Tx, data: Act, case: Any, author: str) -> cmd.Command:
+    """Keep the words sealed here; the command goes on with their commitment."""
+    if not data.words:
+        return data.command
+    person = data.command.person if isinstance(data.command, cmd.Draft) else case.now.person if case else author
+    key = vault.key_of(tx, keys, person)
+    committed = vault.commitment(key, data.words)
+    tx.upsert(
+        Words.__table__,
+        {
+            "hash": committed,
+            "mutation": data.command.mutation,
+            "person": person,
+            "author": author,
+            "sealed": vault.seal(key, data.words),
+        },
+    )
+    return msgspec.structs.replace(data.command, words_hash=committed)
+
+
+def finish(tx: Tx) -> None:
+    """Write cases, duties and reservations that changed."""
+    for case in _cases(tx).values():
+        if case.now is case.before:
+            continue
+        now, before = case.now, case.before
+        tx.upsert(Case.__table__, _row(now, case.opened_at, tx.now))
+        tx.known[PREFIX + now.id] = outbox.Head(before.version if before else 0, tx.now)
+        for name in before.duties.keys() - now.duties.keys() if before else ():
+            tx.delete(Asked.__table__, now.id, name)
+        for name, duty in now.duties.items():
+            if before is None or before.duties.get(name) != duty:
+                tx.upsert(Asked.__table__, _duty_row(now.id, name, duty))
+    for (kind, key, mutation), share in tx.memo["book"].changed.items():
+        if share is None:
+            tx.delete(read.reservation, kind, key, mutation)
+        else:
+            tx.upsert(read.reservation, {"kind": kind, "key": key, "mutation": mutation, "share": share})
+
+
+def _row(now: Mutation, opened_at: datetime, changed_at: datetime) -> dict[str, Any]:
+    source, target = now.move.source, now.move.target
+    law = definition(now.definition)
+    return {
+        "id": now.id,
+        "version": now.version,
+        "state": now.state,
+        "route": law.route,
+        "person": now.person,
+        "source_unit": source.unit,
+        "source_opd": source.opd,
+        "source_instansi": source.instansi,
+        "target_unit": target.unit,
+        "target_opd": target.opd,
+        "target_instansi": target.instansi,
+        "mode": now.move.mode,
+        "origin": now.origin,
+        "proposal": now.proposal,
+        "contested": now.contested,
+        "closed": law.states[now.state].terminal,
+        "opened_at": opened_at,
+        "changed_at": changed_at,
+        "body": _encode(now),
+    }
+
+
+def _duty_row(mutation: str, name: str, duty: Duty) -> dict[str, Any]:
+    seat = duty.seat
+    return {
+        "mutation": mutation,
+        "name": name,
+        "party": duty.party,
+        "role": seat.role,
+        "scope": seat.scope,
+        "office": seat.office,
+        "person": seat.person,
+        "since": duty.since,
+        "due": duty.due,
+        "escalated": duty.escalated_to is not None,
+    }
+
+
+def refused(refusal: AgainstTheLaw) -> Refused:
+    """The law's refusal as the kernel's: with basis and remedy, and who can act."""
+    text, remedy = refusal.text, refusal.remedy
+    return Refused(
+        refusal.rule,
+        Sentence(text.id, text.en),
+        Sentence(remedy.id, remedy.en),
+        status=STATUS[refusal.kind],
+        basis=refusal.basis,
+        also=[other.rule for other in refusal.also],
+        who=[msgspec.to_builtins(c) for c in refusal.who],
+    )
+
+
+def _unknown(mutation: str) -> Refused:
+    return Refused(
+        "unknown_mutation",
+        Sentence(f"Tidak ada mutasi {mutation}.", f"There is no mutation {mutation}."),
+        Sentence("Periksa nomornya di daftar mutasi.", "Check its id in the list of mutations."),
+        status=404,
+    )

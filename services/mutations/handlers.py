@@ -1,0 +1,48 @@
+"""What happens when proposals arrive and clocks run out."""
+
+from __future__ import annotations
+
+from events import ids
+from events.mutation import ProposalDeclined
+from services.mutations.execute import PREFIX, _cases, execute
+from services.service import Event, Firing
+from services.transaction import Tx
+from workflow import commands as cmd
+from workflow.library import calendar, pack_on
+from workflow.refusal import Refused as AgainstTheLaw
+
+
+def draft_proposals(tx: Tx, event: Event) -> None:
+    """A proposal of the optimizer becomes a draft, or a refusal that the optimizer hears of."""
+    p = event.data
+    draft = cmd.Draft(
+        mutation=ids.derived("mutation", p.proposal),
+        person=p.person,
+        to_position=p.to_position,
+        mode=p.mode,
+        start=p.start,
+        until=p.until,
+        share=p.share,
+        origin="load",
+        proposal=p.proposal,
+    )
+    try:
+        execute(tx, draft, None)
+    except AgainstTheLaw as refusal:
+        declined = ProposalDeclined(
+            proposal=p.proposal,
+            person=p.person,
+            rules=[refusal.rule, *(other.rule for other in refusal.also)],
+            pack=pack_on(calendar().today(tx.now)).id,
+            at=tx.now,
+        )
+        tx.record(f"mutations/refusal/{p.proposal}", declined)
+
+
+def fire(tx: Tx, firing: Firing) -> None:
+    """A clock of a case has run out; its definition says what that means."""
+    mutation = firing.subject.removeprefix(PREFIX)
+    case = _cases(tx).get(mutation)
+    timer = case.now.timers.get(firing.name) if case else None
+    if timer is not None and timer.due == firing.due:
+        execute(tx, cmd.FireTimer(mutation=mutation, name=firing.name, arming=timer.arming), None)

@@ -1,0 +1,107 @@
+"""What the law makes of a command: events, or a refusal. Nothing changes here; `mutation.evolve` applies events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from events import mutation as ev
+from workflow import commands as cmd
+from workflow.definition import PROCEED, Definition, Transition
+from workflow.facts import Facts
+from workflow.figures import figures, route_figures
+from workflow.guards import GUARDS, Question
+from workflow.mutation import Mutation, evolve
+from workflow.recording import record
+from workflow.refusal import Refused
+from workflow.rights import ENGINE, authorise
+from workflow.routes import route_of
+
+Asked = Question[Any]
+BY_ITSELF = ev.Act(command="Proceed", actor=ENGINE, capacity="engine")
+
+
+def decide(
+    definition: Definition, mutation: Mutation | None, command: cmd.Command, facts: Facts
+) -> list[ev.MutationEvent]:
+    """The events a command leads to, in order, each to be applied before the next; raises `Refused`.
+
+    `mutation` is None for `Draft` alone. A timer that was set anew or stopped since leads to no events.
+    """
+    q = Question(definition, _subject(definition, mutation, command, facts), command, facts)
+    trigger = command.trigger
+    if isinstance(command, cmd.FireTimer):
+        timer = q.mutation.timers.get(command.name)
+        if timer is None or timer.arming != command.arming:
+            return []
+        if facts.now < timer.due:
+            raise Refused("timer_early")
+        trigger = _on_expiry(definition, command.name)
+    events = record(q, *_allowed(q, trigger))
+    news = events
+    while (events[-1].state, PROCEED) in definition.table:
+        for event in news:
+            mutation = evolve(definition, mutation, event)
+            q = q._replace(mutation=mutation)
+        rule = _first(q, PROCEED)
+        if rule is None:
+            break
+        news = record(q, rule, BY_ITSELF)
+        events = events + news
+    return events
+
+
+def _subject(definition: Definition, mutation: Mutation | None, command: cmd.Command, facts: Facts) -> Mutation:
+    """The mutation as it is, or, for a draft, as it would begin."""
+    if not isinstance(command, cmd.Draft):
+        if mutation is None:
+            raise Refused("unknown_mutation")
+        return mutation
+    if mutation is not None:
+        raise Refused("already_drafted")
+    route = route_of(facts.source, facts.target, command.mode)
+    if route.code != definition.route:
+        raise Refused("wrong_route", route_figures(route))
+    return Mutation(
+        id=command.mutation,
+        definition=definition.name,
+        person=command.person,
+        move=ev.Move(
+            source=facts.source,
+            target=facts.target,
+            mode=command.mode,
+            start=command.start,
+            until=command.until,
+            share=command.share,
+        ),
+        origin=command.origin,
+        proposal=command.proposal,
+        converts=command.converts,
+    )
+
+
+def _on_expiry(definition: Definition, name: str) -> str:
+    timer = definition.timers.get(name)
+    return timer.fires if timer else definition.duties[name].silence
+
+
+def _allowed(q: Asked, trigger: str) -> tuple[Transition, ev.Act]:
+    """The transition to take and by what right; raises `Refused`: wrong state, wrong person, or every broken rule."""
+    rules = q.definition.table.get((q.mutation.state, trigger))
+    if rules is None:
+        closed = q.definition.states[q.mutation.state].terminal
+        raise Refused("closed" if closed else "not_now", figures(q))
+    rule = _first(q, trigger)
+    act = authorise(q.definition, q.mutation, rule or rules[0], q.command, q.facts)
+    if rule is None:
+        broken = [name for name in rules[0].guards if not GUARDS[name](q)]
+        words = figures(q)
+        raise Refused(broken[0], words, also=tuple(Refused(name, words) for name in broken[1:]))
+    return rule, act
+
+
+def _first(q: Asked, trigger: str) -> Transition | None:
+    """The first transition of the state whose guards all hold."""
+    for rule in q.definition.table[q.mutation.state, trigger]:
+        if all(GUARDS[name](q) for name in rule.guards):
+            return rule
+    return None

@@ -1,0 +1,106 @@
+"""What is shipped beside the code: definitions, rule packs and calendars, read once and checked when read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from events.catalog import CATALOG
+from events.mutation import Mode, Place
+from workflow.calendar import Calendar, Zone
+from workflow.definition import PROCEED, Definition, parse
+from workflow.figures import route_figures
+from workflow.guards import GUARDS
+from workflow.machine import compiled
+from workflow.pack import Pack
+from workflow.refusal import Refused, wordings
+from workflow.routes import route_of
+
+DEFINITIONS = Path(__file__).parent / "definitions"
+RULES = Path(__file__).parent / "rules"
+
+
+class Unknown(LookupError):
+    """This process does not know the definition or rule pack; a newer one may."""
+
+
+@cache
+def definitions() -> Mapping[str, Definition]:
+    """Versioned name -> definition, every version ever shipped."""
+    return {path.stem: load(path.read_text()) for path in sorted(DEFINITIONS.glob("*.toml"))}
+
+
+def load(text: str) -> Definition:
+    """A definition from TOML, checked and with its table. Raises ValueError naming what it refers to in vain."""
+    parsed = parse(text)
+    unknown = _unknown(parsed)
+    if unknown:
+        raise ValueError(f"{parsed.name} refers to unknown {', '.join(sorted(unknown))}")
+    return msgspec.structs.replace(parsed, table=compiled(parsed))
+
+
+def definition(name: str) -> Definition:
+    """The definition of a versioned name, `R5@1`; raises `Unknown`."""
+    if name not in definitions():
+        raise Unknown(f"definition {name}")
+    return definitions()[name]
+
+
+def definition_for(source: Place, target: Place, mode: Mode, names: Mapping[str, str] | None = None) -> Definition:
+    """The newest definition of a move's route. A route without one is refused, naming its parties in order.
+
+    `names`: code of a government -> its name, for the words of the refusal.
+    """
+    route = route_of(source, target, mode)
+    versions = [each for each in definitions().values() if each.route == route.code]
+    if not versions:
+        here, there = ((names or {}).get(place.instansi, place.instansi) for place in (source, target))
+        raise Refused("route_not_open", route_figures(route, here, there))
+    return max(versions, key=lambda each: each.version)
+
+
+@cache
+def packs() -> Mapping[str, Pack]:
+    """Id -> rule pack, oldest first."""
+    read = [msgspec.toml.decode(path.read_text(), type=Pack) for path in RULES.glob("*.toml")]
+    return {pack.id: pack for pack in sorted(read, key=lambda pack: pack.valid_from)}
+
+
+def pack_on(day: date) -> Pack:
+    """The rule pack in force on a day; raises `Unknown` before the first."""
+    in_force = [pack for pack in packs().values() if pack.valid_from <= day]
+    if not in_force:
+        raise Unknown(f"rule pack for {day}")
+    return in_force[-1]
+
+
+@cache
+def calendar(zone: Zone) -> Calendar:
+    """The calendar of a time zone with all holidays shipped."""
+    days = [date.fromisoformat(day) for path in RULES.glob("holidays-*.json") for day in json.loads(path.read_text())]
+    return Calendar(zone, frozenset(days))
+
+
+def _unknown(definition: Definition) -> set[str]:
+    """Names that a definition uses and nobody defines; a guard of a command must also have words for its refusal."""
+    rules, duties = definition.transitions, definition.duties.values()
+    fired = {duty.silence for duty in duties if duty.within} | {timer.fires for timer in definition.timers.values()}
+    states = {rule.to for rule in rules if rule.to} | {duty.state for duty in duties} | {definition.initial}
+    parties = {party for rule in rules for party in rule.by}
+    parties |= {party for duty in duties for party in (duty.party, duty.escalates_to) if party}
+    asked = {guard for rule in rules for guard in rule.guards}
+    refusing = {guard for rule in rules if rule.on != PROCEED for guard in rule.guards}
+    return (
+        (states - set(definition.states))
+        | (parties - set(definition.parties))
+        | ({rule.duty for rule in rules if rule.duty} - set(definition.duties))
+        | (asked - set(GUARDS))
+        | (fired - {rule.on for rule in rules})
+        | ({type_ for rule in rules for type_ in rule.emits} - set(CATALOG))
+        | (refusing - set(wordings()))
+    )

@@ -1,0 +1,135 @@
+"""The events of a transition: who did what under which rule, what follows, and until when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from msgspec.structs import replace
+
+from events import mutation as ev
+from events.catalog import CATALOG
+from workflow import commands as cmd
+from workflow.definition import Anchor, Transition
+from workflow.guards import Question
+from workflow.guards.consultation import dissent, panel_outcome
+from workflow.mutation import Mutation, agencies
+
+Asked = Question[Any]
+
+
+def record(q: Asked, rule: Transition, act: ev.Act) -> list[ev.MutationEvent]:
+    """The events that a transition emits. The first enters the new state, discharges its duty and sets the deadlines.
+
+    A field of an event is, in this order: worked out below, the command's of the same name, the mutation's, or the
+    transition's reason. What the engine does by itself takes nothing from the command that gave it the occasion.
+    """
+    events: list[ev.MutationEvent] = []
+    direct = act.command != "Proceed"
+    for type_ in rule.emits:
+        cls = CATALOG[type_].cls
+        fields = _fields(q, rule, cls, direct)
+        first = not events
+        events.append(
+            cls(
+                mutation=q.mutation.id,
+                person=q.mutation.person,
+                agencies=agencies(q.mutation.move),
+                act=act,
+                definition=q.definition.name,
+                pack=q.facts.pack.id,
+                row=rule.row,
+                state=rule.to or q.mutation.state,
+                at=q.facts.now,
+                closes=rule.duty if first else None,
+                deadlines=_deadlines(q, rule.to, fields) if first and rule.to else {},
+                words_hash=q.command.words_hash if direct else None,
+                **fields,
+            )
+        )
+    return events
+
+
+@cache
+def _own_fields(cls: type[ev.MutationEvent]) -> tuple[str, ...]:
+    return tuple(name for name in cls.__struct_fields__ if name not in ev.MutationEvent.__struct_fields__)
+
+
+def _fields(q: Asked, rule: Transition, cls: type[ev.MutationEvent], direct: bool) -> dict[str, Any]:
+    worked_out = _WORKED_OUT[cls](q) if cls in _WORKED_OUT else {}
+    sources = (q.command, q.mutation) if direct else (q.mutation,)
+    fields: dict[str, Any] = {}
+    for name in _own_fields(cls):
+        if name in worked_out:
+            fields[name] = worked_out[name]
+            continue
+        source = next((each for each in sources if hasattr(each, name)), None)
+        if source is not None:
+            fields[name] = getattr(source, name)
+        elif name == "reason_class" and rule.reason:
+            fields[name] = rule.reason
+    return fields
+
+
+def _deadlines(q: Asked, state: str, fields: Mapping[str, Any]) -> dict[str, datetime]:
+    """Until when the duties of the new state are due, and its clocks that are not running yet or have moved."""
+    move: ev.Move = fields.get("move", q.mutation.move)
+    anchors: dict[Anchor, date | None] = {
+        "entry": q.facts.today,
+        "effective_on": fields.get("effective_on", q.mutation.effective_on),
+        "until": move.until,
+    }
+    clocks = [(name, duty.within) for name, duty in q.definition.duties.items() if duty.state == state and duty.within]
+    for name, timer in q.definition.timers.items():
+        running = name in q.mutation.timers and q.mutation.state in timer.during
+        if state in timer.during and not (running and timer.due.from_entry):
+            clocks.append((name, timer.due))
+    due = {name: clock.due(anchors, q.facts.calendar, q.facts.pack) for name, clock in clocks}
+    return {name: moment for name, moment in due.items() if moment and moment != _running(q.mutation, name)}
+
+
+def _running(mutation: Mutation, name: str) -> datetime | None:
+    return mutation.timers[name].due if name in mutation.timers else None
+
+
+def _or_silence(q: Asked) -> dict[str, Any]:
+    return {"answer": "no_response"} if isinstance(q.command, cmd.FireTimer) else {}
+
+
+def _record_or_officer(q: Asked) -> dict[str, Any]:
+    if isinstance(q.command, cmd.Clear | cmd.Inspect):
+        return {}
+    return {"answer": "clear" if q.facts.person.eligible else "block"}
+
+
+def _served(q: Asked) -> dict[str, Any]:
+    served: date = q.command.served_on
+    days = q.facts.pack.objection_working_days
+    return {
+        "effective_on": max(served, q.mutation.effective_on or served),
+        "objection_until": q.facts.calendar.add_working(served, days),
+    }
+
+
+#: What is neither the command's nor the mutation's.
+_WORKED_OUT: dict[type[ev.MutationEvent], Callable[[Asked], dict[str, Any]]] = {
+    ev.MutationResubmitted: lambda q: {"round": q.mutation.rounds + 1},
+    ev.EmployeeRecorded: _or_silence,
+    ev.SourceRecorded: _or_silence,
+    ev.ReceiverRecorded: _or_silence,
+    ev.ClearanceRecorded: _record_or_officer,
+    ev.MutationEscalated: lambda q: {"dissent": dissent(q.mutation)},
+    ev.PanelOpined: lambda q: {
+        "opinion": panel_outcome(q.mutation),
+        "tally": dict(Counter(ballot.vote for ballot in q.mutation.votes.values())),
+    },
+    ev.DecreeServed: _served,
+    ev.TempExtended: lambda q: {"move": replace(q.mutation.move, until=q.command.until)},
+    ev.TempEnded: lambda q: {"cause": "recall" if isinstance(q.command, cmd.Recall) else "end_date"},
+    ev.TempReturnOverdue: lambda q: {"duty": q.command.name},
+    ev.MutationExpired: lambda q: {"clock": q.command.name},
+    ev.MutationOverdue: lambda q: {"duty": q.command.name},
+}
