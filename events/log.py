@@ -75,7 +75,7 @@ class EventLog(Protocol):
     def partitions(self, topic: str) -> int: ...
 
     def append(self, conn: Connection, service: str, events: Sequence[Outgoing]) -> list[bool]:
-        """Append in order; says of each whether it is safely in the log. After a failure its subject's later ones fail."""
+        """Append in order; says of each whether it is in the log. After a failure its subject's later ones fail."""
 
     def reader(self, consumer: str, topics: Sequence[str], positions: Positions) -> Reader: ...
 

@@ -7,7 +7,7 @@ two take different roles, so that a request cannot write and the committer canno
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
@@ -25,6 +25,11 @@ db = SQLAlchemy()
 def model_base(service: str) -> type[orm.DeclarativeBase]:
     """The base class for the models of one service. Its tables are named `<service>_…`."""
     return type(f"{service.capitalize()}Base", (orm.DeclarativeBase,), {"metadata": sa.MetaData()})
+
+
+def table(model: type[orm.DeclarativeBase]) -> sa.Table:
+    """The table of a model, for writing in bulk."""
+    return cast(sa.Table, model.__table__)
 
 
 class Databases:

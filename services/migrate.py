@@ -33,7 +33,8 @@ def migrate(databases: Databases, services: Sequence[Service]) -> None:
 
 def tables_of(service: Service) -> sa.MetaData:
     """All tables of a service, the kernel's among them."""
-    assert (service.outbox, service.inbox) and service.timer is not None and service.job is not None
+    for kernel in (service.outbox.event, service.inbox.claim, service.timer, service.job):
+        assert kernel.metadata is service.metadata
     return service.metadata
 
 

@@ -61,7 +61,8 @@ def install_problems(app: Flask) -> None:
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
         detail, remedy = pick(error.detail), pick(error.remedy)
-        return problem(error.status, title(error), detail, remedy=remedy, rule=error.rule, **error.more)
+        more: dict[str, Any] = error.more
+        return problem(error.status, title(error), detail, remedy=remedy, rule=error.rule, **more)
 
     @app.errorhandler(Busy)
     def busy(error: Busy) -> Response:

@@ -146,7 +146,7 @@ class Refused(Exception):
     """The rules do not allow this"""
 
     def __init__(self, rule: str, detail: Words, remedy: Words, *, status: int = 409, **more: object):
-        """`more` goes into the problem document: `basis` in law, `field` at fault, `who` can act, rules broken `also`."""
+        """`more` goes into the problem document: its `basis` in law, the `field` at fault, `who` can act."""
         super().__init__(f"{rule}: {detail.en}")
         self.rule, self.detail, self.remedy, self.status, self.more = rule, detail, remedy, status, more
 

@@ -99,16 +99,12 @@ def candidates(
 ) -> list[Candidate]:
     """Everyone with a claim to a seat for a command on a day, each with the rule that speaks against them, if any.
 
-    `barred`: person -> rule (own case, four eyes, voted already). `spent`: offices that have acted already.
+    `barred`: person -> rule (own case, four eyes, voted already). `spent`: offices that have voted already.
     """
     if seat.person:
         return [Candidate(person=seat.person, capacity="employee")]
-    return [
-        candidate
-        for office in authority.offices_of(seat)
-        if office.id not in spent
-        for candidate in _of_office(authority, office, command, on, barred)
-    ]
+    found = [c for office in authority.offices_of(seat) for c in _of_office(authority, office, command, on, barred)]
+    return [msgspec.structs.replace(c, objection="already_voted") if c.office in spent else c for c in found]
 
 
 def _of_office(

@@ -90,13 +90,17 @@ def _allowed(q: Asked, trigger: str) -> tuple[Transition, ev.Act]:
     if rules is None:
         closed = q.definition.states[q.mutation.state].terminal
         raise Refused("closed" if closed else "not_now", figures(q))
-    rule = _first(q, trigger)
-    act = authorise(q.definition, q.mutation, rule or rules[0], q.command, q.facts)
-    if rule is None:
-        broken = [name for name in rules[0].guards if not GUARDS[name](q)]
+    rule = _first(q, trigger) or min(rules, key=lambda each: len(_broken(q, each)))
+    act = authorise(q.definition, q.mutation, rule, q.command, q.facts)
+    broken = _broken(q, rule)
+    if broken:
         words = figures(q)
         raise Refused(broken[0], words, also=tuple(Refused(name, words) for name in broken[1:]))
     return rule, act
+
+
+def _broken(q: Asked, rule: Transition) -> list[str]:
+    return [name for name in rule.guards if not GUARDS[name](q)]
 
 
 def _first(q: Asked, trigger: str) -> Transition | None:

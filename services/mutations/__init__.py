@@ -8,7 +8,7 @@ from services.mutations import api, handlers, pages, projections
 from services.mutations.execute import Act, act, finish, prepare
 from services.mutations.models import Base
 from services.service import Service, projects, reacts
-from workflow.library import timer_names
+from workflow.library import definitions
 
 SERVICE = Service(
     name="mutations",
@@ -28,7 +28,7 @@ SERVICE = Service(
         projects(ProposalDrafted, projections.keep_reasons),
         reacts(ProposalDrafted, handlers.draft_proposals),
     ],
-    timers=dict.fromkeys(timer_names(), handlers.fire),
+    timers={name: handlers.fire for law in definitions().values() for name in (*law.duties, *law.timers)},
     doors=(api.door, pages.door),
     prepare=prepare,
     finish=finish,

@@ -6,8 +6,9 @@ from typing import Any
 
 import marshmallow as ma
 import msgspec
-from flask import Response, abort, jsonify, request
+from flask import abort, jsonify, request
 from flask_smorest import Blueprint
+from werkzeug.wrappers import Response
 
 from events import ids
 from events.schema import schema_of
@@ -56,6 +57,12 @@ class Listing(ma.Schema):
     limit = ma.fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
 
 
+class Words(ma.Schema):
+    """What the author of a command writes beside it, in their own words; it never leaves this service."""
+
+    words = ma.fields.String(load_default=None, validate=ma.validate.Length(max=5000))
+
+
 class Answered(ma.Schema):
     """The case after a command."""
 
@@ -66,8 +73,7 @@ class Answered(ma.Schema):
 
 def body_of(command: type[cmd.Command]) -> type[ma.Schema]:
     """The request body of a command: its own fields, and the author's words."""
-    words = {"words": ma.fields.String(load_default=None, validate=ma.validate.Length(max=5000))}
-    return type(f"{command.__name__}Body", (schema_of(command, without=INTERNAL), ma.Schema.from_dict(words)), {})
+    return type(f"{command.__name__}Body", (schema_of(command, without=INTERNAL), Words), {})
 
 
 def summary(row: Case) -> dict[str, Any]:
@@ -81,9 +87,7 @@ def summary(row: Case) -> dict[str, Any]:
 def cases(query: dict[str, Any]) -> Response:
     """Cases the user is concerned with, newest first."""
     user, known, on = actor(), reading.authority(), reading.today()
-    rows = reading.listing(
-        reading.cursor(query["after"]), state=query["state"], opd=query["opd"], limit=query["limit"]
-    )
+    rows = reading.listing(reading.cursor(query["after"]), state=query["state"], opd=query["opd"], limit=query["limit"])
     page = rows[: query["limit"]]
     shown = [summary(r) for r in page if reading.concerned(known, r, user.person, on, user.roles)]
     return jsonify(mutations=shown, next=reading.token(page[-1]) if len(rows) > len(page) else None)

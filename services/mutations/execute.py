@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from events import outbox
 from events.proposal import ProposalDrafted
 from services import vault
+from services.db import table
 from services.mutations import facts as read
 from services.mutations.models import Asked, Case, Words, keys
 from services.service import Answer, Command, Event, Firing, Refused
@@ -42,7 +43,7 @@ class Loaded(msgspec.Struct):
     """A case in this batch: as it was read, and as it is now."""
 
     before: Mutation | None
-    now: Mutation | None
+    now: Mutation
     opened_at: datetime
 
 
@@ -80,8 +81,8 @@ def _authority_position(tx: Tx) -> int:
     return found or 0
 
 
-def _cases(tx: Tx) -> dict[str, Any]:
-    cases: dict[str, Any] = tx.memo["cases"]
+def _cases(tx: Tx) -> dict[str, Loaded]:
+    cases: dict[str, Loaded] = tx.memo["cases"]
     return cases
 
 
@@ -117,38 +118,37 @@ def act(tx: Tx, command: Command) -> Answer:
 
 
 def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
-    """Decide, record the events, and keep the case as they leave it. Raises workflow's Refused; then nothing happened."""
+    """Decide, record the events, keep the case as they leave it. After workflow's Refused nothing has happened."""
     case = _cases(tx).get(command.mutation)
+    mutation = case.now if case else None
     if isinstance(command, cmd.Draft):
-        person, to, source, now = command.person, command.to_position, None, case.now if case else None
+        person, to, source = command.person, command.to_position, None
         tx.memo["book"].load(tx._conn, read.reservation_keys(person, to))
-    elif case is None:
+    elif mutation is None:
         raise _unknown(command.mutation)
     else:
-        now = case.now
-        person, to, source = now.person, now.move.target.position, now.move.source.position
+        person, to = mutation.person, mutation.move.target.position
+        source = mutation.move.source.position
     known = read.facts(tx, tx.memo["authority"], actor, command.mutation, person, to, source)
-    law = definition(now.definition) if now else _law(command, known)
-    events = decide(law, now, command, known)
-    for event in events:
+    law = definition(mutation.definition) if mutation else _law(command, known)
+    now = mutation
+    for event in decide(law, mutation, command, known):
         now = evolve(law, now, event)
         tx.record(PREFIX + now.id, event)
-    assert now is not None
+    if now is None:
+        raise _unknown(command.mutation)
+    tx.memo["book"].set(now.id, read.reserved_by(now, law.states[now.state].reserves))
+    _clocks(tx, mutation, now)
     if case is None:
-        case = _cases(tx)[now.id] = Loaded(None, None, tx.now)
-    _book(tx, law, now)
-    _clocks(tx, case.now, now)
-    case.now = now
+        _cases(tx)[now.id] = Loaded(None, now, tx.now)
+    else:
+        case.now = now
     return now
 
 
 def _law(command: cmd.Command, known: Any) -> Definition:
     assert isinstance(command, cmd.Draft)
     return definition_for(known.source, known.target, command.mode)
-
-
-def _book(tx: Tx, law: Definition, now: Mutation) -> None:
-    tx.memo["book"].set(now.id, read.reserved_by(now, law.states[now.state].reserves))
 
 
 def _clocks(tx: Tx, before: Mutation | None, now: Mutation) -> None:
@@ -169,7 +169,7 @@ def _with_words(tx: Tx, data: Act, case: Any, author: str) -> cmd.Command:
     key = vault.key_of(tx, keys, person)
     committed = vault.commitment(key, data.words)
     tx.upsert(
-        Words.__table__,
+        table(Words),
         {
             "hash": committed,
             "mutation": data.command.mutation,
@@ -187,13 +187,13 @@ def finish(tx: Tx) -> None:
         if case.now is case.before:
             continue
         now, before = case.now, case.before
-        tx.upsert(Case.__table__, _row(now, case.opened_at, tx.now))
+        tx.upsert(table(Case), _row(now, case.opened_at, tx.now))
         tx.known[PREFIX + now.id] = outbox.Head(before.version if before else 0, tx.now)
         for name in before.duties.keys() - now.duties.keys() if before else ():
-            tx.delete(Asked.__table__, now.id, name)
+            tx.delete(table(Asked), now.id, name)
         for name, duty in now.duties.items():
             if before is None or before.duties.get(name) != duty:
-                tx.upsert(Asked.__table__, _duty_row(now.id, name, duty))
+                tx.upsert(table(Asked), _duty_row(now.id, name, duty))
     for (kind, key, mutation), share in tx.memo["book"].changed.items():
         if share is None:
             tx.delete(read.reservation, kind, key, mutation)

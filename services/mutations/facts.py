@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from events import bulk
 from events.mutation import Place
+from services.db import table
 from services.mutations.models import (
     Case,
     DelegationRow,
@@ -25,12 +26,17 @@ from services.mutations.models import (
 from services.service import NotYet
 from services.transaction import Tx
 from workflow.authority import Authority, Delegation, Holding, Office
+from workflow.calendar import Calendar, Zone
 from workflow.facts import Facts, LoadFacts, PersonFacts, PostFacts
-from workflow.library import calendar, pack_on
+from workflow.library import calendar as calendar_of
+from workflow.library import pack_on
 from workflow.mutation import Mutation
 
-person, position, unit = Person.__table__, Position.__table__, Unit.__table__
-reservation = Reservation.__table__
+person, position, unit = table(Person), table(Position), table(Unit)
+reservation = table(Reservation)
+
+#: The time zone of the province's offices (Maluku Utara: UTC+9).
+ZONE: Zone = "WIT"
 
 _authorities: WeakKeyDictionary[Engine, tuple[int, Authority]] = WeakKeyDictionary()
 
@@ -42,14 +48,16 @@ class Book:
         self.held: dict[tuple[str, str], dict[str, float]] = {}
         self.changed: dict[tuple[str, str, str], float | None] = {}
 
-    def load(self, conn: Connection, keys: Collection[tuple[str, str]]) -> None:
+    def load(self, conn: Connection, keys: Collection[tuple[str, str]], *, lock: bool = True) -> None:
         """Lock these reservations against other instances, in order, and read them."""
         wanted = sorted(k for k in keys if k not in self.held)
         if not wanted:
             return
-        if conn.dialect.name == "postgresql":
-            lock = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM unnest(CAST(:keys AS text[])) AS k")
-            conn.execute(lock, {"keys": [f"{kind}/{key}" for kind, key in wanted]})
+        if lock and conn.dialect.name == "postgresql":
+            one = sa.text(
+                "SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM unnest(CAST(:keys AS text[])) AS k"
+            )
+            conn.execute(one, {"keys": [f"{kind}/{key}" for kind, key in wanted]})
         self.held |= {k: {} for k in wanted}
         columns = ("key", "kind", "mutation", "share")
         for key, kind, mutation, share in bulk.lookup(conn, reservation, "key", {k for _, k in wanted}, columns):
@@ -70,6 +78,10 @@ class Book:
                 self.changed[kind, key, mutation] = share
 
 
+def calendar() -> Calendar:
+    return calendar_of(ZONE)
+
+
 def reservation_keys(person_id: str, position_id: str) -> list[tuple[str, str]]:
     """Everything a case of this person and target may hold."""
     return [("person", person_id), ("place", position_id), ("share", person_id)]
@@ -85,7 +97,9 @@ def preload(tx: Tx, people: Iterable[str], positions: Iterable[str]) -> None:
     tx.preload(position, posts, [(p,) for p in wanted])
     homes = {row["unit"] for row in posts}
     tx.preload(unit, _rows(conn, unit, homes), [(u,) for u in homes])
-    taken = sa.select(person.c.position, sa.func.count()).where(person.c.position.in_(wanted)).group_by(person.c.position)
+    taken = (
+        sa.select(person.c.position, sa.func.count()).where(person.c.position.in_(wanted)).group_by(person.c.position)
+    )
     tx.memo["occupied"] = dict(conn.execute(taken).tuples().all()) if wanted else {}
 
 
@@ -137,9 +151,7 @@ def facts(
         ),
         source=here,
         target=there,
-        post=PostFacts(
-            places=post["places"], occupied=occupied[to], reserved=len(book.others("place", to, mutation))
-        ),
+        post=PostFacts(places=post["places"], occupied=occupied[to], reserved=len(book.others("place", to, mutation))),
         source_load=_load(tx, here.unit),
         target_load=_load(tx, there.unit),
     )
@@ -161,7 +173,7 @@ def authority(conn: Connection, read_to: int) -> Authority:
 
 
 def read_authority(conn: Connection, read_to: int | None = None) -> Authority:
-    office, holding, delegation = OfficeRow.__table__, HoldingRow.__table__, DelegationRow.__table__
+    office, holding, delegation = table(OfficeRow), table(HoldingRow), table(DelegationRow)
     return Authority.of(
         [Office(id=r.id, role=r.role, scope=r.scope, title=r.title) for r in conn.execute(sa.select(office))],
         [
@@ -194,7 +206,7 @@ def read_authority(conn: Connection, read_to: int | None = None) -> Authority:
 
 def read_cases(conn: Connection, ids: Iterable[str]) -> dict[str, tuple[bytes, Any]]:
     """The stored state of these cases, locked in the order of their ids; with the moment they were opened."""
-    rows = bulk.lookup(conn, Case.__table__, "id", ids, ("id", "body", "opened_at"), lock=True)
+    rows = bulk.lookup(conn, table(Case), "id", ids, ("id", "body", "opened_at"), lock=True)
     return {i: (body, opened) for i, body, opened in rows}
 
 
@@ -204,6 +216,6 @@ def reserved_by(mutation: Mutation, reserves: Iterable[str]) -> dict[tuple[str, 
     return {(kind, keys[kind]): mutation.move.share for kind in reserves}
 
 
-def _rows(conn: Connection, table: Any, keys: Iterable[str]) -> list[dict[str, Any]]:
-    names = [c.name for c in table.columns]
-    return [dict(zip(names, row, strict=True)) for row in bulk.lookup(conn, table, "id", keys, names)]
+def _rows(conn: Connection, of: sa.Table, keys: Iterable[str]) -> list[dict[str, Any]]:
+    names = [c.name for c in of.columns]
+    return [dict(zip(names, row, strict=True)) for row in bulk.lookup(conn, of, "id", keys, names)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from events import ids
 from events.mutation import ProposalDeclined
 from services.mutations.execute import PREFIX, _cases, execute
+from services.mutations.facts import calendar
 from services.service import Event, Firing
 from services.transaction import Tx
 from workflow import commands as cmd
-from workflow.library import calendar, pack_on
+from workflow.library import pack_on
 from workflow.refusal import Refused as AgainstTheLaw
 
 

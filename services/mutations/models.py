@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from events import bulk
 from services import vault
-from services.db import model_base
 
-Base = model_base("mutations")
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData()
+
+
 keys = vault.table(Base.metadata, "mutations")
 
 
@@ -80,7 +83,7 @@ class Words(Base):
 
 
 class Unit(Base):
-    """A unit as `personnel` and `workload` tell of it. `floor`: full-time people that the final analysis needs at least."""
+    """A unit as `personnel` and `workload` tell of it. `floor`: the full-time people it needs at least."""
 
     __tablename__ = "mutations_unit"
     id: Mapped[str] = mapped_column(sa.String(40), primary_key=True)

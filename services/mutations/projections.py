@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
+from services.db import table
 from services.mutations.models import (
     DelegationRow,
     HoldingRow,
@@ -22,8 +24,8 @@ from services.transaction import Tx
 #: A unit keeps at least this share of the people that its final workload analysis needs (service floor).
 FLOOR = 0.95
 
-unit, position, person = Unit.__table__, Position.__table__, Person.__table__
-office, holding, delegation = OfficeRow.__table__, HoldingRow.__table__, DelegationRow.__table__
+unit, position, person = table(Unit), table(Position), table(Person)
+office, holding, delegation = table(OfficeRow), table(HoldingRow), table(DelegationRow)
 
 
 def add_unit(tx: Tx, event: Event) -> None:
@@ -134,11 +136,11 @@ def add_delegation(tx: Tx, event: Event) -> None:
 
 
 def keep_reasons(tx: Tx, event: Event) -> None:
-    tx.upsert(Proposal.__table__, {"id": event.data.proposal, "body": msgspec.json.encode(event.data)})
+    tx.upsert(table(Proposal), {"id": event.data.proposal, "body": msgspec.json.encode(event.data)})
 
 
-def _known(tx: Tx, table: Any, key: str, subject: str) -> dict[str, Any]:
-    row = tx.get(table, key)
+def _known(tx: Tx, of: sa.Table, key: str, subject: str) -> dict[str, Any]:
+    row = tx.get(of, key)
     if row is None:
         raise NotYet(subject)
     return row

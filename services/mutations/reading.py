@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -12,14 +12,17 @@ from flask import abort
 
 from events import envelope, outbox
 from events.mutation import MutationEvent
+from services import vault
 from services.db import db
 from services.http import application
 from services.mutations import facts
 from services.mutations.execute import PREFIX
-from services.mutations.models import Asked, Case, OfficeRow
+from services.mutations.forms import COMMANDS, lexicon
+from services.mutations.models import Asked, Case, OfficeRow, Words, keys
 from workflow.authority import Authority, candidates
-from workflow.library import calendar
-from workflow.mutation import Mutation, Seat
+from workflow.definition import Definition
+from workflow.library import definition
+from workflow.mutation import Mutation, seat
 
 PAGE = 50
 
@@ -55,7 +58,7 @@ def now() -> datetime:
 
 
 def today() -> date:
-    return calendar().today(now())
+    return facts.calendar().today(now())
 
 
 def case(mutation: str) -> tuple[Case, Mutation] | None:
@@ -133,7 +136,7 @@ def listing(after: Cursor | None, *, state: str = "", opd: str = "", limit: int 
 
 
 def concerned(known: Authority, row: Case, person: str | None, on: date, roles: Sequence[str]) -> bool:
-    """Who may open a case: the employee, holders of offices of a side, the deciding and overseeing offices, operators."""
+    """Who may open a case: its person, holders of offices on either side, auditors and operators."""
     if any(role.partition("@")[0] in ("operator", "auditor") for role in roles):
         return True
     if person is None:
@@ -144,6 +147,61 @@ def concerned(known: Authority, row: Case, person: str | None, on: date, roles: 
     )
 
 
-def may_act(known: Authority, mutation: Mutation, seat: Seat, command: str, person: str, on: date) -> bool:
-    """Whether a person is among those who can act for a seat; the engine judges again when they do."""
-    return any(c.person == person and c.objection is None for c in candidates(known, seat, command, on, {}))
+def law_of(row: Case) -> Definition:
+    """The definition that a case runs by."""
+    return definition(_decode(row.body).definition)
+
+
+def offered(known: Authority, mutation: Mutation, person: str | None, on: date) -> list[str]:
+    """Names of the commands a person may give now, by the seats of the definition; the engine judges again."""
+    if person is None:
+        return []
+    law = definition(mutation.definition)
+    names: dict[str, None] = {}
+    for rule in law.transitions:
+        name = rule.on.partition(".")[0]
+        if mutation.state not in rule.source or name not in lexicon().commands:
+            continue
+        command = COMMANDS[name].__name__
+        if rule.duty is not None and rule.duty not in mutation.duties:
+            continue
+        if any(_seated(known, law, mutation, party, command, person, on) for party in rule.by):
+            names[name] = None
+    return list(names)
+
+
+def _seated(
+    known: Authority, law: Definition, mutation: Mutation, party: str, command: str, person: str, on: date
+) -> bool:
+    found = candidates(known, seat(law, mutation, party), command, on, {mutation.person: "own_case"})
+    return any(c.person == person and c.objection is None for c in found)
+
+
+def words_for(mutation: Mutation, person: str | None, known: Authority, on: date) -> list[tuple[str, str]]:
+    """What was written on a case, for its own person, its authors and the deciding offices: (author's id, words)."""
+    rows = db.session.scalars(sa.select(Words).where(Words.mutation == mutation.id)).all()
+    deciding = {"pyb", "ppk", "personnel_officer", "personnel_verifier", "panel_member"}
+    decides = person is not None and any(
+        known.offices[o].role in deciding and known.offices[o].scope == mutation.move.target.instansi
+        for o in seats_of(known, person, on)
+        if o in known.offices
+    )
+    found = []
+    for row in rows:
+        if person in (row.author, row.person) or decides:
+            key = db.session.scalar(sa.select(keys.c.key).where(keys.c.person == row.person))
+            if key is not None:
+                found.append((row.author, vault.unseal(key, row.sealed)))
+    return found
+
+
+def working_days_left(due: datetime, on: date) -> int:
+    """Working days from a day to the local day on which a deadline ends; negative when it has passed."""
+    calendar = facts.calendar()
+    last = calendar.today(due - timedelta(microseconds=1))
+    step = 1 if last >= on else -1
+    days, day = 0, on
+    while day != last:
+        day += timedelta(days=step)
+        days += step * calendar.is_working(day)
+    return days

@@ -184,8 +184,11 @@ class Settled:
             return "unit_not_reported"
         if self.known.overloaded(donor):
             return "unit_overloaded"
-        if spare(self.known, donor) + self.change[donor.unit] + (donor.unit == move.person.unit) < 1:
+        left = 0 if donor.unit == move.person.unit else -1
+        if spare(self.known, donor) + self.change[donor.unit] + left < 0:
             return "unit_at_limit"
+        if self.ratio(donor.unit, left) > max(self.known.policy.target, self.ratio(move.person.unit)) + 1e-9:
+            return "unit_worse_off"
         return None if donor.unit in self.donors[unit.unit] else "unit_not_asked"
 
 
@@ -242,10 +245,11 @@ def _effect(settled: Settled, unit: Unit, alone: float) -> UnitEffect:
 def _comparison(settled: Settled, move: Arc, rivals: Sequence[Arc]) -> tuple[Arc | None, Counter[str]]:
     """The best person who could take the place instead, and how many better ones are kept from it, by rule."""
     runner_up, better = None, Counter[str]()
+    chosen = {other.person.person for other in settled.moves if other.position.unit == move.position.unit}
     for rival in rivals:
         if rival.key >= move.key and runner_up:
             break
-        if rival.person is move.person:
+        if rival.person.person in chosen:
             continue
         rule = settled.blocked(rival, move)
         if rule is None:

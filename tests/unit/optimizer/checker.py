@@ -1,4 +1,4 @@
-"""Judges plans from the raw picture alone. Shares no code with the optimizer: every rule is written down a second time."""
+"""Judges plans from the raw picture alone. Shares no code with the optimizer: each rule is written a second time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Checker:
         moves = [Move(d.person, d.from_unit, d.to_unit, d.to_position, d.mode) for d in plan.proposals]
         found = list(self.broken_rules(moves))
         change = self.change(moves)
-        for draft, move in zip(plan.proposals, moves, strict=True):
+        for draft in plan.proposals:
             if draft.from_position != self.people[draft.person].position:
                 found.append(f"{draft.person} is not in {draft.from_position}")
             if (draft.until is not None) != (draft.mode == "temporary"):
@@ -86,8 +86,8 @@ class Checker:
             elif donor.load / left > self.policy.donor_ceiling + 1e-9:
                 yield f"{name} becomes overloaded"
         for name, gained in Counter(m.to_unit for m in moves).items():
-            unit = self.units[name]
-            if unit.load / self.policy.target - unit.staff - (gained - 1) < self.policy.least_help - 1e-9:
+            target = self.units[name]
+            if target.load / self.policy.target - target.staff - (gained - 1) < self.policy.least_help - 1e-9:
                 yield f"{name} gets more than it needs"
 
     def forbidden(self, move: Move) -> Iterator[str]:
@@ -118,9 +118,9 @@ class Checker:
 
     def stands(self, person: Person, target: Unit, number: int) -> bool:
         refusal = self.picture.refusals[number]
-        service, kind, name = refusal.premise.subject.split("/")
-        known = {"unit": self.units, "person": self.people, "position": self.posts}[kind][name]
-        same = known.version == refusal.premise.version
+        versions = {f"workload/unit/{name}": unit.version for name, unit in self.units.items()}
+        versions |= {f"personnel/person/{name}": known.version for name, known in self.people.items()}
+        same = versions[refusal.premise.subject] == refusal.premise.version
         return (refusal.person, refusal.to_unit) == (person.person, target.unit) and same
 
     def hours(self, move: Move) -> int:
@@ -146,7 +146,9 @@ class Checker:
         """The objective: EJ of all units above the target, highest first; moves; those not for good; hours."""
         change = self.change(moves)
         levels = [
-            max(self.policy.target, round(u.load / (u.staff + change[u.unit]), 9)) for u in self.units.values() if u.staff
+            max(self.policy.target, round(u.load / (u.staff + change[u.unit]), 9))
+            for u in self.units.values()
+            if u.staff
         ]
         temporary = sum(m.mode == "temporary" for m in moves)
         return Score(tuple(sorted(levels, reverse=True)), len(moves), temporary, sum(map(self.hours, moves)))
@@ -166,8 +168,8 @@ class Checker:
         return min(self.score(plan) for plan in plans if not any(self.broken_rules(plan)))
 
     def runner_up(self, moves: Sequence[Move], out: Move) -> tuple[int, date, str] | None:
-        """(hours worse, in post since, person) of the best replacement for one mover, found by trying everyone."""
-        rest, taken = [m for m in moves if m != out], {m.person for m in moves}
+        """(hours worse, in post since, person) of the best replacement that relieves as much, by trying all."""
+        rest, taken, reached = [m for m in moves if m != out], {m.person for m in moves}, self.score(moves).levels
         found = [
             (self.hours(move) - self.hours(out), person.since, person.person)
             for person in self.people.values()
@@ -175,7 +177,7 @@ class Checker:
             for move in self.admissible(person)
             if (move.to_unit, move.mode) == (out.to_unit, out.mode)
             if out.mode == "temporary" or move.to_position == out.to_position
-            if not any(self.broken_rules([*rest, move]))
+            if not any(self.broken_rules([*rest, move])) and self.score([*rest, move]).levels <= reached
         ]
         return min(found, default=None)
 
@@ -189,5 +191,3 @@ def shifted(day: date, months: int) -> date:
         except ValueError:
             continue
     raise AssertionError("every month has 28 days")
-
-

@@ -6,7 +6,10 @@ import random
 from datetime import date
 from typing import Any
 
-from services.optimizer.picture import Person, Picture, Policy, Position, Unit
+from hypothesis import strategies as st
+
+from events.proposal import Premise
+from services.optimizer.picture import Person, Picture, Policy, Position, Refusal, Unit
 
 START, LATER = date(2026, 9, 7), date(2026, 11, 2)
 AS_OF = date(2026, 8, 31)
@@ -92,3 +95,54 @@ def province(people: int, units: int, seed: int = 1) -> Picture:
                 )
             )
     return picture(known, persons, posts)
+
+
+@st.composite
+def small_pictures(draw: st.DrawFn) -> Picture:
+    """Two units that mostly need help, two that mostly can give it, and five people: few enough to try every plan."""
+    units = [
+        unit(
+            name,
+            load=draw(st.integers(*((11, 28) if name in "AB" else (0, 7)))) / 4,
+            staff=draw(st.integers(2, 5) if name in "AB" else st.integers(3, 5)),
+            instansi=draw(st.sampled_from(["8200", "8200", "8200", "8200", "8271"])),
+            island=draw(st.sampled_from(["ternate", "halmahera"])),
+            need=draw(st.sampled_from([None, None, 2, 4])),
+            lasting=draw(st.integers(0, 2)),
+            fresh=draw(st.integers(0, 9)) < 9,
+        )
+        for name in "ABCD"
+    ]
+    posts = [
+        post(
+            f"post-{name}",
+            name[0],
+            family=draw(st.sampled_from(["counter", "counter", "archive"])),
+            job_class=draw(st.integers(5, 7)),
+            places=7,
+            occupied=draw(st.integers(5, 7)),
+        )
+        for name in ("A", "B", "C", "D", "A2")
+    ]
+    people = [
+        person(
+            f"p{n}",
+            draw(st.sampled_from("CDCDCDA")),
+            status=draw(st.sampled_from(["pns", "pns", "pppk"])),
+            since=draw(st.sampled_from([date(2019, 5, 1), date(2020, 5, 1), date(2026, 5, 1)])),
+            retires_on=draw(st.sampled_from([date(2050, 1, 1), date(2027, 1, 1)])),
+            skills=draw(st.sampled_from([("counter", "archive"), ("counter",), ("archive",)])),
+            home=draw(st.sampled_from(["ternate", "halmahera"])),
+            open_case=draw(st.integers(0, 9)) == 9,
+        )
+        for n in range(draw(st.integers(3, 5)))
+    ]
+    policy = Policy(
+        donor_ceiling=draw(st.sampled_from([1.0, 1.0, 1.2, 9.0])),
+        moves_per_plan=draw(st.sampled_from([2, 9])),
+        permanent_per_plan=draw(st.sampled_from([1, 9])),
+    )
+    refused = Premise(subject="workload/unit/A", version=draw(st.sampled_from([1, 2])))
+    refusals = (Refusal(person="p0", to_unit=draw(st.sampled_from("AB")), premise=refused),)
+    penalties = {"p1": draw(st.sampled_from([0, 50]))}
+    return picture(units, people, posts, policy=policy, refusals=refusals, penalties=penalties)

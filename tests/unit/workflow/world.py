@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from events import mutation as ev
+from events.catalog import entry
 from workflow import commands as cmd
 from workflow.authority import Authority, Delegation, Holding, Office
 from workflow.decision import decide
@@ -95,7 +96,7 @@ class Case:
         for event in events:
             self.mutation = evolve(definition(event.definition), self.mutation, event)
         self.history += events
-        return [ev_type(event) for event in events]
+        return [entry(event).type for event in events]
 
     def fire(self, name: str) -> list[str]:
         """Wait until a timer is due, and let it fire."""
@@ -200,9 +201,3 @@ class Case:
     def person(self, **changes: Any) -> None:
         """Change what is known of the person."""
         self.knows(person=replace(self.facts["person"], **changes))
-
-
-def ev_type(event: ev.MutationEvent) -> str:
-    from events.catalog import entry
-
-    return entry(event).type

@@ -1,0 +1,227 @@
+"""The screens of mutations: my inbox, the list, a case with its timeline, a case opened by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import msgspec
+from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from events import ids
+from events.mutation import MutationEvent
+from events.proposal import ProposalDrafted
+from services.auth import actor, requires
+from services.db import db
+from services.http import submit
+from services.language import language
+from services.mutations import reading
+from services.mutations.api import opened
+from services.mutations.execute import Act
+from services.mutations.forms import Form, at_fault, command_of, lexicon
+from services.mutations.models import Asked, Case, Position, Proposal, Unit
+from services.mutations.preview import Preview, preview
+from services.problems import pick
+from services.service import Refused
+from workflow import commands as cmd
+from workflow.authority import Authority
+from workflow.definition import Title
+from workflow.library import definition
+from workflow.mutation import Mutation
+
+door = Blueprint("mutations", __name__, url_prefix="/mutations", template_folder="templates")
+
+#: What silence does: trigger -> words.
+SILENCE = {
+    "overdue": Title(id="Tenggat dicatat lewat, atasan diberi tahu.", en="Recorded as overdue; the superior is told."),
+    "expire": Title(id="Perkara kedaluwarsa.", en="The case expires."),
+    "return_overdue": Title(
+        id="Dicatat terlambat, Sekda diberi tahu.", en="Recorded as overdue; the secretary is told."
+    ),
+}
+NO_ANSWER = Title(
+    id="Dicatat tidak menjawab; bukan persetujuan, dan PyB harus memutuskan.",
+    en="Recorded as no answer, which is never consent; the secretary must decide.",
+)
+
+
+def said(title: Title) -> str:
+    return title.en if language() == "en" else title.id
+
+
+@dataclass(frozen=True)
+class Action:
+    """A command that the reader may give, with its form and a fresh key so that a double click is one command."""
+
+    name: str
+    form: Form
+    key: str
+
+
+@door.get("/inbox")
+@requires()
+def inbox() -> str:
+    """What is asked of me, through the offices I hold today and of myself."""
+    user, known, on = actor(), reading.authority(), reading.today()
+    found = reading.inbox(known, user.person or "", on)
+    return render_template("mutations/inbox.html", duties=[_card(known, asked, row, on) for asked, row in found])
+
+
+@door.get("/")
+@requires()
+def cases() -> str:
+    """Cases the reader is concerned with, newest first."""
+    user, known, on = actor(), reading.authority(), reading.today()
+    rows = reading.listing(reading.cursor(request.args.get("after", "")), state=request.args.get("state", ""))
+    page = rows[: reading.PAGE]
+    shown = [r for r in page if reading.concerned(known, r, user.person, on, user.roles)]
+    following = f"/mutations/?after={reading.token(page[-1])}" if len(rows) > len(page) else ""
+    return render_template(
+        "mutations/list.html", cases=[_line(r) for r in shown], next_url=following, paged="after" in request.args
+    )
+
+
+@door.get("/<uuid:mutation>")
+@requires()
+def case(mutation: Any) -> AnyResponse:
+    """One case: where it stands, what is asked of whom, why it was proposed, what happened."""
+    row, state = opened(str(mutation))
+    known, on, user = reading.authority(), reading.today(), actor()
+    page = make_response(
+        render_template(
+            "mutations/case.html",
+            case=row,
+            mutation=state,
+            state=said(definition(state.definition).states[state.state].title),
+            route=said(definition(state.definition).title),
+            source=_place(state.move.source.unit, state.move.source.position),
+            target=_place(state.move.target.unit, state.move.target.position),
+            duties=[_card(known, asked, row, on) for asked in _asked(str(mutation))],
+            timers=sorted((t.due, name) for name, t in state.timers.items()),
+            actions=[
+                Action(n, lexicon().commands[n], ids.new()) for n in reading.offered(known, state, user.person, on)
+            ],
+            timeline_entries=[_entry(known, e, p) for e, p in reading.history(str(mutation))],
+            proposal=_proposal(state),
+            words=reading.words_for(state, user.person, known, on),
+            said=said,
+            narrow=user.person == row.person,
+        )
+    )
+    page.set_etag(f"{row.version}-{on}-{language()}-{user.account}")
+    return page.make_conditional(request)
+
+
+@door.post("/<uuid:mutation>/act/<name>")
+@requires()
+def act(mutation: Any, name: str) -> AnyResponse:
+    """Give a command from the page; a refusal says why and keeps what was typed on the way back."""
+    opened(str(mutation))
+    command = command_of(name, str(mutation), request.form)
+    submit("mutations", Act(command=command, words=request.form.get("words") or None))
+    flash(_("Tersimpan."), "success")
+    return redirect(f"/mutations/{mutation}")
+
+
+@door.get("/new")
+@requires()
+def new() -> str:
+    """Open a case by hand: rules broken and the effect on both loads are shown before it is drafted."""
+    return render_template("mutations/new.html", form=request.args, seen=None, key=ids.new(), problem=None)
+
+
+@door.post("/new")
+@requires()
+def draft() -> str | AnyResponse:
+    """The first press shows the consequences, the second drafts."""
+    user, form = actor(), request.form
+    try:
+        command = _draft_of(ids.derived("draft", user.account, form.get("key", "")))
+        seen: Preview | None = preview(command, user.person)
+        if form.get("confirmed"):
+            answer = submit("mutations", Act(command=command, words=form.get("words") or None))
+            flash(_("Rancangan dibuat."), "success")
+            return redirect(f"/mutations/{answer['mutation']}")
+    except Refused as refusal:
+        problem = {"detail": pick(refusal.detail), "remedy": pick(refusal.remedy)}
+        return render_template("mutations/new.html", form=form, seen=None, key=form.get("key"), problem=problem)
+    return render_template("mutations/new.html", form=form, seen=seen, key=form.get("key"), problem=None)
+
+
+def _draft_of(mutation: str) -> cmd.Draft:
+    form = request.form
+    values = {
+        k: form[k].strip() for k in ("person", "to_position", "mode", "start", "origin") if form.get(k, "").strip()
+    }
+    if form.get("until", "").strip():
+        values["until"] = form["until"].strip()
+    try:
+        return msgspec.convert(values | {"mutation": mutation}, cmd.Draft, strict=False)
+    except msgspec.ValidationError as error:
+        raise at_fault(error, "person") from None
+
+
+def _asked(mutation: str) -> list[Asked]:
+    return list(db.session.query(Asked).filter(Asked.mutation == mutation).order_by(Asked.due))
+
+
+def _card(known: Authority, asked: Asked, row: Case, on: date) -> dict[str, Any]:
+    """A duty for the macro `duty_card`."""
+    law = reading.law_of(row)
+    rule = law.duties[asked.name]
+    holders = [o.title for o in known.seats.get((asked.role, asked.scope), [])]
+    return {
+        "what": said(rule.title),
+        "asked_by": said(law.title),
+        "office": ", ".join(sorted(holders)) or said(law.parties[asked.party].title),
+        "due": asked.due.date() if asked.due else None,
+        "days_left": reading.working_days_left(asked.due, on) if asked.due else None,
+        "silence": said(SILENCE.get(rule.silence, NO_ANSWER)),
+        "url": f"/mutations/{row.id}",
+        "case": f"{_unit_name(row.source_unit)} → {_unit_name(row.target_unit)}",
+        "taken_by": None,
+    }
+
+
+def _line(row: Case) -> dict[str, Any]:
+    state = said(reading.law_of(row).states[row.state].title)
+    names = {"source": _unit_name(row.source_unit), "target": _unit_name(row.target_unit)}
+    return names | {"row": row, "state": state, "url": f"/mutations/{row.id}"}
+
+
+def _place(unit: str, position: str) -> dict[str, Any]:
+    home, post = db.session.get(Unit, unit), db.session.get(Position, position)
+    return {"unit": home, "position": post, "url": f"/workload/units/{unit}"}
+
+
+def _unit_name(unit: str) -> str:
+    found = db.session.get(Unit, unit)
+    return found.name if found else unit
+
+
+def _entry(known: Authority, wrapped: Any, event: MutationEvent) -> dict[str, Any]:
+    """A line of the timeline: what, by whom in which capacity, with its reason class."""
+    by = event.act
+    office = known.offices[by.office].title if by.office and by.office in known.offices else ""
+    capacity = {"plt": "Plt ", "plh": "Plh ", "delegate": _("a.n. ")}.get(by.capacity, "")
+    who = {"engine": _("mesin alur"), "employee": _("pegawai")}.get(by.capacity, f"{capacity}{office}")
+    detail = [f"{_('order')} {by.order}"] if by.order else []
+    for name in ("answer", "vote", "opinion", "reason_class", "condition", "dissent", "number", "effective_on"):
+        value = getattr(event, name, None)
+        if value:
+            detail.append(", ".join(value) if isinstance(value, list) else str(value))
+    return {
+        "at": event.at,
+        "what": said(lexicon().events[wrapped.type]),
+        "who": f"{who} · {_('baris')} {event.row} · {event.pack}",
+        "detail": " · ".join(detail),
+        "url": "",
+    }
+
+
+def _proposal(state: Mutation) -> ProposalDrafted | None:
+    row = db.session.get(Proposal, state.proposal) if state.proposal else None
+    return msgspec.json.decode(row.body, type=ProposalDrafted) if row else None

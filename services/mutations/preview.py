@@ -1,0 +1,98 @@
+"""What a move opened by hand would do, before anything is recorded: rules it breaks, and both loads after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from services.db import db
+from services.http import application
+from services.mutations import facts
+from services.mutations.models import Case
+from services.service import NotYet, Refused, Words
+from services.transaction import Tx
+from workflow import commands as cmd
+from workflow.decision import decide
+from workflow.facts import Facts, LoadFacts
+from workflow.library import definition_for
+from workflow.mutation import evolve
+from workflow.refusal import Refused as AgainstTheLaw
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A unit's load ratio before and after the move; None while the unit has not reported."""
+
+    unit: str
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`broken`: every rule that speaks against the move now, the first being the one that would stop it."""
+
+    broken: tuple[AgainstTheLaw, ...]
+    effects: tuple[Effect, Effect]
+
+    @property
+    def allowed(self) -> bool:
+        return not self.broken
+
+
+def preview(command: cmd.Draft, actor: str | None) -> Preview:
+    """Judge a draft and its submission with the facts of now. Raises `Refused` for a person or position unknown."""
+    app = application()
+    conn = db.session.connection(bind_arguments={"mapper": Case})
+    service = next(s for s in app.services if s.name == "mutations")
+    tx = Tx(service, conn, app.clock.read(conn))
+    tx.memo |= {"book": facts.Book(), "occupied": {}}
+    tx.memo["book"].load(conn, facts.reservation_keys(command.person, command.to_position), lock=False)
+    try:
+        known = facts.facts(
+            tx, facts.read_authority(conn), actor, command.mutation, command.person, command.to_position, None
+        )
+    except NotYet as missing:
+        raise _unknown(missing.subject) from None
+    return Preview(
+        _broken(command, known),
+        (
+            _effect(known.source.unit, known.source_load, -command.share),
+            _effect(known.target.unit, known.target_load, command.share),
+        ),
+    )
+
+
+def _broken(command: cmd.Draft, known: Facts) -> tuple[AgainstTheLaw, ...]:
+    """The rules broken by the draft itself or, if it may be drafted, by submitting it."""
+    mutation = None
+    try:
+        law = definition_for(known.source, known.target, command.mode)
+        for event in decide(law, None, command, replace(known, actor=None)):
+            mutation = evolve(law, mutation, event)
+        decide(law, mutation, cmd.Submit(mutation=command.mutation), known)
+    except AgainstTheLaw as refusal:
+        return (refusal, *refusal.also)
+    return ()
+
+
+def _effect(unit: str, load: LoadFacts | None, change: float) -> Effect:
+    if load is None:
+        return Effect(unit, None, None)
+    staff = load.staff + change
+    return Effect(unit, load.ratio, load.ratio * load.staff / staff if staff > 0 else None)
+
+
+def _unknown(subject: str) -> Refused:
+    kind, _, key = subject.removeprefix("personnel/").partition("/")
+    words = {"person": Words("Pegawai", "Person"), "position": Words("Jabatan", "Position")}.get(
+        kind, Words(kind, kind)
+    )
+    return Refused(
+        f"unknown_{kind}",
+        Words(f"{words.id} {key} tidak dikenal.", f"{words.en} {key} is unknown."),
+        Words("Pilih dari daftar.", "Choose it from the list."),
+        status=422,
+        field="person" if kind == "person" else "to_position",
+    )

@@ -1,0 +1,160 @@
+"""Random walks: whatever is tried in whatever order, history replays to the live state and the invariants hold."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events import mutation as ev
+from events.catalog import entry
+from tests.unit.workflow.world import EMPLOYEE, OFFICES, PAPERS, Case
+from workflow import commands as cmd
+from workflow.library import definition
+from workflow.mutation import evolve, replay
+from workflow.refusal import Refused
+
+APPROVING = (ev.ConsultationClosed, ev.ConsultationSettled, ev.PanelOpined, ev.DecreeIssued, ev.TempExtended)
+PEOPLE = [EMPLOYEE, "stranger", *(office.id for office in OFFICES)]
+
+
+def attempts(case: Case) -> list[tuple[type[cmd.Command], dict[str, Any]]]:
+    """Every command with every outcome, filled in so that the law alone can refuse it."""
+    today = case.facts["calendar"].today(case.now)
+    why = {"reason_class": "because", "words_hash": "w"}
+    effective = case.it.effective_on or today
+    return [
+        (cmd.Submit, {"documents": PAPERS}),
+        *((cmd.Screen, {"outcome": outcome, **why}) for outcome in ("pass", "pass", "return", "fail")),
+        (cmd.Resubmit, {}),
+        *((cmd.Answer, {"answer": a, "condition": "housing", **why}) for a in ("willing", "conditional", "unwilling")),
+        *((cmd.Release, {"answer": a, "handover_planned": True, "floor_kept": True, **why}) for a in ("yes", "no")),
+        *((cmd.Receive, {"answer": a, "budgeted": True, **why}) for a in ("yes", "no")),
+        *((each, {"answer": "clear"}) for each in (cmd.Clear, cmd.Inspect)),
+        (cmd.Inspect, {"answer": "block", **why}),
+        *((cmd.Settle, {"outcome": outcome, **why}) for outcome in ("panel", "panel", "return", "reject")),
+        *((cmd.Vote, {"vote": vote, **why}) for vote in ("recommend", "recommend", "revise", "reject", "recuse")),
+        (cmd.Sign, {"number": "1", "decree_date": today, "effective_on": today, "words_hash": "w"}),
+        (cmd.Refuse, why),
+        (cmd.Serve, {"served_on": today, "receipt": "r"}),
+        (cmd.HandOver, {"successor": "colleague", "record": "h", "e_signature": "handed"}),
+        (cmd.Start, {"started_on": max(today, effective)}),
+        (cmd.Register, {"reference": "I-MUT", "payroll_moved": True}),
+        (cmd.Extend, {"until": (case.it.until or today) + timedelta(days=60)}),
+        (cmd.Recall, why),
+        (cmd.ConfirmReturn, {"returned_on": today}),
+        (cmd.Withdraw, why),
+        (cmd.Cancel, {"reason_class": "need_gone"}),
+    ]
+
+
+def step(case: Case, choice: int) -> None:
+    """One attempt by one person, or a timer, as the choice says; refusals are part of life, other errors are not."""
+    if choice % 7 == 0 and case.it.timers:
+        case.fire(sorted(case.it.timers)[choice // 7 % len(case.it.timers)])
+        return
+    legal = {trigger for state, trigger in definition(case.it.definition).table if state == case.state}
+    tried = [
+        (person, command, fields)
+        for command, fields in attempts(case)
+        if command(mutation="m", **fields).trigger in legal or choice % 11 == 0
+        for person in PEOPLE
+    ]
+    if tried:
+        person, command, fields = tried[choice // 7 % len(tried)]
+        with suppress(Refused):
+            case.do(person, command, **fields)
+
+
+def check(case: Case) -> None:
+    """What holds at every step."""
+    it = case.it
+    rules = definition(it.definition)
+    assert case.replayed() == it
+    assert it.version == len(case.history)
+    if rules.states[it.state].terminal:
+        assert not it.duties
+        assert not it.timers
+    else:
+        assert it.timers or it.state == "TEMP.RETURNING" or any(duty.escalated_to for duty in it.duties.values())
+    hands = it.hands
+    for group in rules.four_eyes:
+        seen = [person for name in group for person in hands.get(name, ())]
+        assert len(seen) == len(set(seen))
+    assert EMPLOYEE not in {person for name, people in hands.items() if name != "Answer" for person in people}
+
+
+@pytest.mark.parametrize("route", ["R1", "R5"])
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(choices=st.lists(st.integers(0, 100_000), min_size=20, max_size=60))
+def test_replay_equals_live_at_every_step_of_a_random_walk(route: str, choices: list[int]) -> None:
+    case = Case(route)
+    case.draft()
+    for choice in choices:
+        step(case, choice)
+        check(case)
+    for event in case.history:
+        if isinstance(event, ev.DecreeIssued):
+            assert event.act.capacity != "engine"
+
+
+@pytest.mark.parametrize("route", ["R1", "R5"])
+@pytest.mark.parametrize("reached", ["proposed", "consulting", "contested", "paneled", "deciding", "decreed"])
+def test_silence_never_approves(route: str, reached: str) -> None:
+    case = getattr(Case(route), reached)()
+    said = len(case.history)
+    while case.it.timers:
+        case.fire(min(case.it.timers, key=lambda name: case.it.timers[name].due))
+        check(case)
+    assert not [event for event in case.history[said:] if isinstance(event, APPROVING)]
+    assert not reached.startswith("p") or case.state == "EXPIRED"
+
+
+def test_silence_never_extends() -> None:
+    case = Case().expiring()
+    while case.it.timers:
+        case.fire(min(case.it.timers, key=lambda name: case.it.timers[name].due))
+    assert case.state == "TEMP.RETURNING"
+
+
+@pytest.mark.parametrize("route", ["R1", "R5"])
+def test_a_history_read_back_from_its_bytes_replays_to_the_same_state(route: str) -> None:
+    case = Case(route).registered()
+    read = [msgspec.json.decode(msgspec.json.encode(event), type=type(event)) for event in case.history]
+    assert replay(definition, read) == case.it
+
+
+def test_every_event_carries_who_acted_by_what_right_under_which_rules() -> None:
+    for event in Case("R1").registered().history:
+        assert (event.definition, event.pack, event.person) == ("R1@1", "asn-2023-10-31", EMPLOYEE)
+        assert [agency.side for agency in event.agencies] == ["source", "receiver"]
+        assert event.act.capacity == "engine" or event.act.actor == EMPLOYEE or event.act.order
+        assert event.row.isdigit()
+
+
+def test_no_event_of_a_consultation_or_vote_is_public() -> None:
+    for event in Case("R1").paneled().history:
+        kind = entry(event)
+        assert kind.audience == "internal" or not kind.type.startswith(("consultation.", "approval."))
+
+
+def test_deciding_changes_nothing() -> None:
+    case = Case().consulting()
+    before = msgspec.json.encode(case.it)
+    events = case.decide(EMPLOYEE, cmd.Answer(mutation="m", answer="willing"))
+    assert msgspec.json.encode(case.it) == before
+    assert evolve(definition("R5@1"), case.it, events[0]) != case.it
+
+
+def test_a_command_without_a_case_and_a_second_draft_are_refused() -> None:
+    case = Case()
+    with pytest.raises(Refused, match="unknown_mutation"):
+        case.do("officer", cmd.Submit)
+    case.draft()
+    with pytest.raises(Refused, match="already_drafted"):
+        case.draft()
