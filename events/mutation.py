@@ -1,8 +1,8 @@
 """Contracts of the topic `mutation`: the history of every mutation, and refusals of proposals. Written by `mutations`.
 
-One event for each row of the state table (domain: states and rows are in workflow/definitions). An event says in which
-`state` it leaves the mutation, which duty it `closes` and until when the next ones are due (`deadlines`), so a history
-is replayed without a calendar, a clock or a rule pack. Only ids, codes, bands and reason classes: people's own words
+Each row of the state table (workflow/definitions) has its event. An event says in which `state` it leaves the mutation,
+which duty it `closes` and until when the next ones are due (`deadlines`), so a history is replayed without a calendar,
+a clock or a rule pack. Only ids, codes, bands and reason classes: people's own words
 stay in the service that heard them, an event holds at most their HMAC commitment (`words_hash`).
 """
 
@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from events.catalog import event
+from events.catalog import entry, event
 from events.personnel import PositionKind
 
 Code = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
@@ -346,3 +346,7 @@ class ProposalDeclined(msgspec.Struct, frozen=True, kw_only=True):
     rules: list[str]
     pack: str
     at: datetime
+
+
+#: Type string -> class, for every event of a mutation.
+EVENTS: dict[str, type[MutationEvent]] = {entry(cls).type: cls for cls in MutationEvent.__subclasses__()}

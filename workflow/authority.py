@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
+from typing import Literal
 
 import msgspec
 
-from events.authority import Capacity
 from workflow.mutation import Seat
 from workflow.refusal import Candidate
 
+Capacity = Literal["definitive", "plt", "plh"]
 _RANK: dict[Capacity, int] = {"plh": 0, "plt": 1, "definitive": 2}
 
 

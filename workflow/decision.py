@@ -90,12 +90,13 @@ def _allowed(q: Asked, trigger: str) -> tuple[Transition, ev.Act]:
     if rules is None:
         closed = q.definition.states[q.mutation.state].terminal
         raise Refused("closed" if closed else "not_now", figures(q))
-    rule = _first(q, trigger) or min(rules, key=lambda each: len(_broken(q, each)))
-    act = authorise(q.definition, q.mutation, rule, q.command, q.facts)
-    broken = _broken(q, rule)
-    if broken:
+    rule = _first(q, trigger)
+    nearest = rule or min(rules, key=lambda each: len(_broken(q, each)))
+    act = authorise(q.definition, q.mutation, nearest, q.command, q.facts)
+    if rule is None:
         words = figures(q)
-        raise Refused(broken[0], words, also=tuple(Refused(name, words) for name in broken[1:]))
+        first, *others = _broken(q, nearest)
+        raise Refused(first, words, also=tuple(Refused(name, words) for name in others))
     return rule, act
 
 

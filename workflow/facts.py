@@ -7,7 +7,6 @@ from datetime import date, datetime
 import msgspec
 
 from events.mutation import Place
-from events.personnel import EmploymentStatus
 from workflow.authority import Authority
 from workflow.calendar import Calendar
 from workflow.pack import Pack
@@ -16,12 +15,13 @@ from workflow.pack import Pack
 class PersonFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The person who would move.
 
-    `since`: in the present position. `eligible`: appraisals good and no open process (a band, never the grounds).
-    `open_case`: the mutation that holds the person's reservation, this one or another. `running_share`: the sum of the
-    shares of other temporary duties, running or reserved. `last_duty_ended`: the last day of the latest one.
+    `status` as rule packs name it (pns, cpns, pppk, pppk_part_time); `since`: in the present position. `eligible`:
+    appraisals good and no open process (a band, never the grounds). `open_case`: the mutation that holds the person's
+    reservation, this one or another. `running_share`: the sum of the shares of other temporary duties, running or
+    reserved. `last_duty_ended`: the last day of the latest one.
     """
 
-    status: EmploymentStatus
+    status: str
     since: date
     retires_on: date
     eligible: bool = True

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from events.catalog import CATALOG
-from events.mutation import Mode, Place
+from events.mutation import EVENTS, Mode, Place
 from workflow.calendar import Calendar, Zone
 from workflow.definition import PROCEED, Definition, parse
 from workflow.figures import route_figures
@@ -101,6 +100,6 @@ def _unknown(definition: Definition) -> set[str]:
         | ({rule.duty for rule in rules if rule.duty} - set(definition.duties))
         | (asked - set(GUARDS))
         | (fired - {rule.on for rule in rules})
-        | ({type_ for rule in rules for type_ in rule.emits} - set(CATALOG))
+        | ({type_ for rule in rules for type_ in rule.emits} - set(EVENTS))
         | (refusing - set(wordings()))
     )

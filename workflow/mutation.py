@@ -123,7 +123,8 @@ def seat(definition: Definition, mutation: Mutation, party: str) -> Seat:
 def evolve(definition: Definition, mutation: Mutation | None, event: ev.MutationEvent) -> Mutation:
     """The mutation after an event. Only `mutation.drafted` begins one."""
     if mutation is None:
-        assert isinstance(event, ev.MutationDrafted), f"{event.mutation} has no beginning"
+        if not isinstance(event, ev.MutationDrafted):
+            raise ValueError(f"{event.mutation} does not begin with mutation.drafted")
         mutation = Mutation(
             id=event.mutation,
             definition=event.definition,
@@ -148,11 +149,15 @@ def evolve(definition: Definition, mutation: Mutation | None, event: ev.Mutation
 
 
 def replay(definition_of: Callable[[str], Definition], events: Iterable[ev.MutationEvent]) -> Mutation:
-    """The mutation after its whole history; `definition_of` finds a definition by the name that the events carry."""
+    """The mutation after its whole history; `definition_of` finds a definition by the name that the events carry.
+
+    Raises ValueError for a history that is empty or has no beginning.
+    """
     mutation: Mutation | None = None
     for event in events:
         mutation = evolve(definition_of(event.definition), mutation, event)
-    assert mutation is not None, "a history has at least one event"
+    if mutation is None:
+        raise ValueError("a history has at least one event")
     return mutation
 
 

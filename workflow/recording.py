@@ -11,7 +11,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from events import mutation as ev
-from events.catalog import CATALOG
 from workflow import commands as cmd
 from workflow.definition import Anchor, Transition
 from workflow.guards import Question
@@ -30,7 +29,7 @@ def record(q: Asked, rule: Transition, act: ev.Act) -> list[ev.MutationEvent]:
     events: list[ev.MutationEvent] = []
     direct = act.command != "Proceed"
     for type_ in rule.emits:
-        cls = CATALOG[type_].cls
+        cls = ev.EVENTS[type_]
         fields = _fields(q, rule, cls, direct)
         first = not events
         events.append(

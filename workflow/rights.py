@@ -61,7 +61,7 @@ def eligible(
 def who_can_act(
     definition: Definition, mutation: Mutation, duty: str, authority: Authority, on: date
 ) -> list[Candidate]:
-    """Those who could discharge an outstanding duty on a day, stand-ins and delegates included; maybe nobody."""
+    """Those of its party who could discharge a duty on a day, stand-ins and delegates included; maybe nobody."""
     rule = definition.duties[duty]
     claims = eligible(definition, mutation, rule.command, [rule.party], authority, on)
     return [claim for claim in claims if claim.objection is None]

@@ -6,8 +6,9 @@
 
 Step 1 is one linear objective. Whole people flow from donors to units through whole limits, so the reachable gains and
 losses form an M-convex set, in which a plan is leximin-best exactly if no single exchange improves it (A. Frank,
-K. Murota, "Decreasing minimization on M-convex sets", Math. Programming 195, 2022). A sum in which each step of a unit
-weighs the *rank* of the EJ it takes away has the same improving exchanges, hence the same optimum.
+K. Murota, "Decreasing minimization on M-convex sets", Math. Programming 195, 2022). A helper takes a unit one step from
+a higher EJ to a lower one; a sum in which each step weighs its *rank*, by the higher EJ and then by how low it leads,
+has the same improving exchanges, hence the same optimum.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
 MODEL = "cp-sat-arcs@1"
+
+Step = tuple[float, float]
+"""(EJ before a helper, EJ after it negated), nothing below the target counting: a greater step is worth more."""
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,12 +82,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Field:
-    """Who could help whom. `steps`: overloaded unit -> its EJ before each helper it may get; `spare`: unit -> people it
+    """Who could help whom. `steps`: overloaded unit -> one step for each helper it may get; `spare`: unit -> people it
     can give; `donors`: overloaded unit -> the units asked to help it.
     """
 
     known: Known
-    steps: dict[str, list[float]]
+    steps: dict[str, list[Step]]
     spare: dict[str, int]
     donors: dict[str, list[str]]
     arcs: list[Arc]
@@ -142,10 +146,16 @@ def survey(known: Known) -> Field:
     return field
 
 
-def _steps(known: Known, unit: Unit) -> list[float]:
+def _steps(known: Known, unit: Unit) -> list[Step]:
     missing = (unit.load / known.policy.target - unit.staff) / SHARE
     helpers = math.floor(missing - known.policy.least_help + 1e-9) + 1
-    return [unit.ratio(helper * SHARE) for helper in range(helpers)]
+    return [_step(known, unit, helper) for helper in range(1, helpers + 1)]
+
+
+def _step(known: Known, unit: Unit, change: int) -> Step:
+    """The step by which a unit comes to `change` people more than now, or from so many fewer."""
+    fewer, more = unit.ratio((change - 1) * SHARE), unit.ratio(change * SHARE)
+    return round(fewer, 9), -round(max(more, known.policy.target), 9)
 
 
 def _arcs(known: Known, donor: Unit, unit: Unit, limit: int) -> list[Arc]:
@@ -168,18 +178,18 @@ def _choose(field: Field) -> tuple[list[Arc], bool]:
 
     policy, arcs, model = field.known.policy, field.arcs, cp_model.CpModel()
     take = [model.new_bool_var("") for _ in arcs]
-    levels = _constrain(model, field, take)
+    steps = _constrain(model, field, take)
     for_good = 1 + policy.moves_per_plan * max(abs(arc.hours) for arc in arcs)
     burdens = [arc.hours - for_good * (arc.mode == "permanent") for arc in arcs]
     place = {key: n for n, key in enumerate(sorted({arc.key[1:] for arc in arcs}))}
-    weights = [-(policy.moves_per_plan + 1) * rank for rank in range(1, len(levels) + 1)]
+    weights = [-(policy.moves_per_plan + 1) * rank for rank in range(1, len(steps) + 1)]
 
     moves = cp_model.LinearExpr.sum(take)
     burden = cp_model.LinearExpr.weighted_sum(take, burdens)
     seniority = cp_model.LinearExpr.weighted_sum(take, [place[arc.key[1:]] for arc in arcs])
-    relief = cp_model.LinearExpr.weighted_sum(levels, weights)
+    relief = cp_model.LinearExpr.weighted_sum(steps, weights)
     stages: tuple[tuple[cp_model.LinearExpr, list[cp_model.LinearExpr]], ...]
-    stages = ((relief + moves, [*levels, moves]), (burden, [burden]), (seniority, []))
+    stages = ((relief + moves, [*steps, moves]), (burden, [burden]), (seniority, []))
 
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
@@ -201,7 +211,7 @@ def _choose(field: Field) -> tuple[list[Arc], bool]:
 
 
 def _constrain(model: cp_model.CpModel, field: Field, take: Sequence[cp_model.IntVar]) -> list[cp_model.LinearExpr]:
-    """The hard rules. Returns for each level of EJ, rising, the steps down from it less those of donors up to it."""
+    """The hard rules. Returns how often each step is taken, less how often by a donor backwards, by rising worth."""
     from ortools.sat.python import cp_model
 
     known, target = field.known, round(field.known.policy.target, 9)
@@ -218,23 +228,23 @@ def _constrain(model: cp_model.CpModel, field: Field, take: Sequence[cp_model.In
         for group in within:
             groups[group].append(var)
 
-    levels: dict[float, list[cp_model.LinearExpr]] = defaultdict(list)
+    worth: dict[Step, list[cp_model.LinearExpr]] = defaultdict(list)
     for (kind, name), members in groups.items():
         taken, limit = sum(members), limits[kind, name]
         if kind == "gets":
-            steps = [(round(ratio, 9), model.new_bool_var("")) for ratio in field.steps[name]]
-            model.add(taken == sum(step for _, step in steps))
-            for level, step in steps:
-                levels[level].append(1 * step)
+            steps = [(step, model.new_bool_var("")) for step in field.steps[name]]
+            model.add(taken == sum(var for _, var in steps))
+            for step, var in steps:
+                worth[step].append(1 * var)
         elif kind == "gives":
-            ratios = (round(known.units[name].ratio(-given * SHARE), 9) for given in range(1, limit + 1))
-            steps = [(level, model.new_bool_var("")) for level in ratios if level > target]
-            model.add(taken <= limit - len(steps) + sum(step for _, step in steps))
-            for level, step in steps:
-                levels[level].append(-1 * step)
+            back = (_step(known, known.units[name], 1 - given) for given in range(1, limit + 1))
+            steps = [(step, model.new_bool_var("")) for step in back if step[0] > target]
+            model.add(taken <= limit - len(steps) + sum(var for _, var in steps))
+            for step, var in steps:
+                worth[step].append(-1 * var)
         else:
             model.add(taken <= limit)
-    return [cp_model.LinearExpr.sum(levels[level]) for level in sorted(levels)]
+    return [cp_model.LinearExpr.sum(worth[step]) for step in sorted(worth)]
 
 
 def _hints(field: Field, unit: Unit) -> Iterator[Hint]:

@@ -126,6 +126,22 @@ def test_someone_better_who_goes_elsewhere_is_counted_as_in_the_plan() -> None:
     assert "better_but_blocked" not in codes(by_person["counter"])
 
 
+def test_someone_better_whose_own_unit_would_be_left_worse_off_is_no_runner_up() -> None:
+    units = [unit("P", 6, 5), unit("Q", 1, 4), unit("R", 3.9, 4)]
+    people = [person("q", "Q", since=date(2026, 1, 1)), person("r", "R")]
+    (draft,) = solve(picture(units, people, policy=Policy(donor_ceiling=1.5))).proposals
+    assert (draft.person, draft.runner_up) == ("q", None)
+    assert figures(draft, "better_but_blocked") == {"unit_worse_off": 1}
+
+
+def test_someone_better_in_a_unit_that_was_not_asked_is_counted_as_such() -> None:
+    units = [unit("P", 6, 5), unit("Q", 1, 4), unit("R", 1, 4)]
+    people = [person("q", "Q", since=date(2026, 1, 1)), person("r", "R")]
+    (draft,) = solve(picture(units, people, policy=Policy(donors_per_unit=1))).proposals
+    assert draft.person == "q"
+    assert figures(draft, "better_but_blocked") == {"unit_not_asked": 1}
+
+
 def test_the_best_other_place_is_named_with_what_it_would_leave_behind() -> None:
     units = [unit("P", 9, 6), unit("P2", 6, 5), unit("Q", 1, 3)]
     draft = solve(picture(units, [person(f"q{n}", "Q") for n in range(2)], policy=Policy(moves_per_plan=1))).proposals[

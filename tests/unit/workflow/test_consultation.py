@@ -40,6 +40,14 @@ def test_row_7_silence_is_recorded_as_no_response() -> None:
     assert case.history[-1].act.actor == "engine"
 
 
+def test_row_7_a_late_answer_still_counts_while_others_are_asked() -> None:
+    case = Case().consulting()
+    case.fire("employee")
+    case.do(EMPLOYEE, cmd.Answer, answer="willing")
+    case.heads_agree()
+    assert case.state == "APPROVAL.DECISION"
+
+
 def test_row_8_the_source_head_releases_with_a_handover_plan_and_the_floor_kept() -> None:
     case = Case().consulting()
     with pytest.raises(Refused, match="handover_planned"):

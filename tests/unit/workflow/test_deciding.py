@@ -143,6 +143,8 @@ def test_row_20_nobody_starts_before_the_effective_date() -> None:
         case.do("head-registry", cmd.Start, started_on=date(2026, 2, 2))
     assert refused.value.rule == "effective_reached"
     assert "2026-02-16" in refused.value.text.en
+    with pytest.raises(Refused, match="effective_reached"):
+        case.do("head-registry", cmd.Start, started_on=date(2026, 2, 16))
 
 
 def test_row_20_a_managerial_post_asks_for_an_oath() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_row_2_tenure_binds_agency_need_and_not_an_own_request() -> None:
         ({"start": date(2026, 2, 10)}, "cooling_off_over"),
     ],
 )
-def test_row_2_temporary_duty_has_a_cap_a_share_and_a_pause(changes: dict[str, object], rule: str) -> None:
+def test_row_2_temporary_duty_has_a_cap_a_share_and_a_pause(changes: dict[str, Any], rule: str) -> None:
     case = Case()
     case.person(last_duty_ended=date(2025, 2, 15), running_share=0.0 if rule != "share_available" else 0.4)
     case.draft(**changes)

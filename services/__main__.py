@@ -1,0 +1,189 @@
+"""The command line: `imbang COMMAND`, the same as `python -m services COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import waitress
+
+from services.app import NAMES, SERVICES, Application, build
+from services.config import Config, Misconfigured, from_environment
+from services.db import Databases
+from services.logs import configure_logs
+from services.migrate import migrate
+
+Command = Callable[[argparse.Namespace], int]
+COMMANDS: dict[str, Command] = {}
+
+
+def command(name: str) -> Callable[[Command], Command]:
+    """Register a command; its docstring is its help."""
+
+    def register(function: Command) -> Command:
+        COMMANDS[name] = function
+        return function
+
+    return register
+
+
+@command("run")
+def run(arguments: argparse.Namespace) -> int:
+    """Serve every screen on http://127.0.0.1:8000, with the sample province unless IMBANG_DEMO=0."""
+    config = _config(demo=arguments.demo)
+    databases = Databases(config)
+    migrate(databases, SERVICES)
+    databases.close()
+    app = build(config)
+    if config.demo:
+        from deploy.sample import load
+
+        load.load_once(app)
+        print(load.accounts_text(), flush=True)
+    return serve(app)
+
+
+def serve(app: Application) -> int:
+    """Turn the crank and answer requests until SIGINT or SIGTERM; a second signal is not waited for."""
+    server = waitress.create_server(
+        app.web, host=app.config.host, port=app.config.port, threads=8, ident="imbang", channel_timeout=60
+    )
+    stop = threading.Event()
+
+    def ended(*_: object) -> None:
+        stop.set()
+        server.close()
+
+    signal.signal(signal.SIGINT, ended)
+    signal.signal(signal.SIGTERM, ended)
+    app.runtime.start()
+    print(f"Imbang: http://{app.config.host}:{app.config.port}", flush=True)
+    try:
+        server.run()
+    except OSError:
+        if not stop.is_set():
+            raise
+    app.runtime.stop()
+    return 0
+
+
+@command("migrate")
+def migrate_command(arguments: argparse.Namespace) -> int:
+    """Create or update tables, topics and roles. Run before new code starts."""
+    databases = Databases(_config())
+    migrate(databases, SERVICES)
+    databases.close()
+    return 0
+
+
+@command("demo")
+def demo(arguments: argparse.Namespace) -> int:
+    """The main job, headless: from a load surge to people at work, and back. Prints the story; --json its figures."""
+    from deploy.sample import story
+
+    figures = story.tell(quiet=arguments.json)
+    _print(figures, arguments.json)
+    return 0 if figures["audit_verified"] and not figures["effects_duplicated"] else 1
+
+
+@command("wiring")
+def wiring(arguments: argparse.Namespace) -> int:
+    """Event → handler for all services, with commands, timers, jobs and routes."""
+    from services import wiring as wires
+
+    _print(wires.wiring(SERVICES) if arguments.json else wires.text(SERVICES), arguments.json)
+    return 0
+
+
+@command("documents")
+def documents(arguments: argparse.Namespace) -> int:
+    """Write the generated documents anew: CATALOG.md, asyncapi.json."""
+    from events import documents as generated
+
+    generated.write()
+    return 0
+
+
+@command("verify")
+def verify(arguments: argparse.Namespace) -> int:
+    """Re-read the whole audit log and every event store, and say the first fault."""
+    from services.audit import export
+
+    app = build(_config())
+    report = export.verify_all(app)
+    _print(report, arguments.json)
+    return 0 if report["verified"] else 1
+
+
+@command("parked")
+def parked(arguments: argparse.Namespace) -> int:
+    """Events that could not be applied: which, why, since when."""
+    from services import parked as waiting
+
+    _print(waiting.listing(build(_config())), arguments.json)
+    return 0
+
+
+@command("up")
+def up(arguments: argparse.Namespace) -> int:
+    """The distributed mode: PostgreSQL, Kafka, several instances and a reverse proxy as native processes."""
+    from deploy import cluster
+
+    return cluster.up()
+
+
+@command("down")
+def down(arguments: argparse.Namespace) -> int:
+    """Stop what `up` started; nothing is lost."""
+    from deploy import cluster
+
+    return cluster.down()
+
+
+def _config(demo: bool | None = None) -> Config:
+    config = from_environment(NAMES)
+    if demo is not None:
+        import dataclasses
+
+        config = dataclasses.replace(config, demo=demo)
+    return config
+
+
+def _print(facts: Any, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(facts, default=str))
+    elif isinstance(facts, str):
+        print(facts)
+    elif isinstance(facts, dict):
+        for name, value in facts.items():
+            print(f"{name:28} {value}")
+    else:
+        for line in facts:
+            print(line)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; exit code 0 when it did what it says."""
+    parser = argparse.ArgumentParser(prog="imbang", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, function in COMMANDS.items():
+        sub = commands.add_parser(name, help=(function.__doc__ or "").split("\n")[0])
+        sub.add_argument("--json", action="store_true", help="print facts as one JSON object")
+        if name == "run":
+            sub.add_argument("--demo", action=argparse.BooleanOptionalAction, help="with the sample province")
+    chosen = parser.parse_args(arguments)
+    configure_logs(sys.stderr.isatty())
+    try:
+        return COMMANDS[chosen.command](chosen)
+    except Misconfigured as error:
+        print(f"imbang: {Misconfigured.__doc__}: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""The JSON door of the optimizer: plans and proposals, with the input that reproduces them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from flask import Response, abort, jsonify
+from flask_smorest import Blueprint
+
+from events.schema import schema_of
+from services.auth import requires
+from services.db import db
+from services.http import submit
+from services.optimizer.models import PlanRow, ProposalRow
+from services.optimizer.planning import SignAssessment
+
+door = Blueprint("optimizer_api", __name__, url_prefix="/api/optimizer", description="Plans and proposals")
+
+
+@door.get("/proposals")
+@requires()
+def proposals() -> Response:
+    """The newest proposals, with what became of each."""
+    rows = db.session.scalars(sa.select(ProposalRow).order_by(ProposalRow.at.desc(), ProposalRow.id.desc()).limit(100))
+    return jsonify(
+        proposals=[{"state": r.state, "mutation": r.mutation, "proposal": msgspec.json.decode(r.body)} for r in rows]
+    )
+
+
+@door.get("/plans/<uuid:plan>")
+@requires()
+def plan(plan: Any) -> Response:
+    """A plan with its figures, and the picture it was solved from: solving it again gives the same plan."""
+    row = db.session.get(PlanRow, str(plan))
+    if row is None:
+        abort(404, f"There is no plan {plan}.")
+    return jsonify(plan=msgspec.json.decode(row.body), picture=msgspec.json.decode(row.picture))
+
+
+@door.post("/assessments")
+@door.arguments(schema_of(SignAssessment))
+@door.response(200)
+@requires("personnel", "operator")
+def sign(body: dict[str, Any]) -> dict[str, Any]:
+    """Record that the impact assessment was signed; without it nothing is proposed."""
+    return submit("optimizer", SignAssessment(**body))

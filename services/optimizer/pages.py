@@ -1,0 +1,92 @@
+"""The screens of the optimizer: what it proposes and what it does not, and a proposal with all its reasons."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from flask import Blueprint, abort, render_template
+
+from events.proposal import ProposalDrafted, Reason
+from services.auth import requires
+from services.db import db
+from services.language import language
+from services.optimizer.models import Assessment, PlanRow, ProposalRow, Unit
+from services.optimizer.solver import Plan
+from workflow.library import definitions
+from workflow.routes import routes
+
+door = Blueprint("optimizer", __name__, url_prefix="/optimizer", template_folder="templates")
+
+
+@cache
+def words() -> dict[str, dict[str, str]]:
+    """Reason code -> language -> sentence with {figures}."""
+    return msgspec.toml.decode((Path(__file__).parent / "words.toml").read_text(), type=dict[str, dict[str, str]])
+
+
+def sentence(reason: Reason) -> str:
+    """A reason in the reader's language, its figures rounded to what the data can bear."""
+    shown = {k: f"{v:.2f}".rstrip("0").rstrip(".") if isinstance(v, float) else v for k, v in reason.figures.items()}
+    return words()[reason.code][language()].format_map(shown)
+
+
+@door.get("/")
+@requires()
+def proposals() -> str:
+    """Newest proposals; of the newest plan, the units that get nothing and why."""
+    rows = db.session.scalars(sa.select(ProposalRow).order_by(ProposalRow.at.desc(), ProposalRow.id).limit(50)).all()
+    newest = db.session.scalars(sa.select(PlanRow).order_by(PlanRow.at.desc(), PlanRow.id.desc()).limit(1)).first()
+    return render_template(
+        "optimizer/proposals.html",
+        proposals=[(r, msgspec.json.decode(r.body, type=ProposalDrafted)) for r in rows],
+        newest=newest,
+        plan=msgspec.json.decode(newest.body, type=Plan) if newest else None,
+        signed=db.session.scalars(sa.select(Assessment)).first(),
+        unit=unit,
+        sentence=sentence,
+        crossing=_crossing,
+    )
+
+
+@door.get("/proposals/<uuid:proposal>")
+@requires()
+def proposal(proposal: Any) -> str:
+    """One proposal: what it does, why there, why this person, what it rests on."""
+    row = db.session.get(ProposalRow, str(proposal))
+    if row is None:
+        abort(404, f"There is no proposal {proposal}.")
+    return render_template(
+        "optimizer/proposal.html",
+        row=row,
+        proposal=msgspec.json.decode(row.body, type=ProposalDrafted),
+        unit=unit,
+        sentence=sentence,
+        json=json,
+    )
+
+
+def unit(code: str) -> Unit | None:
+    """A unit by its code."""
+    return db.session.get(Unit, code)
+
+
+def _crossing(hint: Any) -> dict[str, Any]:
+    """For a unit that only another government could help: the route that needs, and its parties in order."""
+    here = db.session.get(Unit, hint.unit)
+    there = db.session.scalars(sa.select(Unit).where(Unit.instansi == hint.instansi[0]).limit(1)).first()
+    route = routes()["R6"]
+    assert here is not None, hint.unit
+    assert there is not None, hint.instansi
+    parties = route.parties(there.instansi_name, here.instansi_name)
+    return {
+        "unit": here,
+        "from": there.instansi_name,
+        "route": route.title.en if language() == "en" else route.title.id,
+        "parties": parties.en if language() == "en" else parties.id,
+        "open": any(law.route == route.code for law in definitions().values()),
+    }

@@ -1,0 +1,246 @@
+"""When to plan, from what, and what becomes of a plan. Solving is a job: it runs outside any transaction."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import date, timedelta
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from events import ids
+from events.proposal import Premise, ProposalDrafted, ProposalOutdated, Reason
+from services import jobs
+from services.db import table
+from services.optimizer.models import Assessment, Move, Person, PlanRow, Position, ProposalRow, Refusal, Unit
+from services.optimizer.picture import Person as KnownPerson
+from services.optimizer.picture import Picture, Policy
+from services.optimizer.picture import Position as KnownPosition
+from services.optimizer.picture import Refusal as KnownRefusal
+from services.optimizer.picture import Unit as KnownUnit
+from services.optimizer.solver import Plan, solve
+from services.service import Answer, Command, Event, Refused, Words
+from services.transaction import Tx
+
+#: A report older than this is too old to plan by: two reporting weeks.
+FRESH_DAYS = 14
+#: Days between a plan and the first day of a temporary duty: the quick route's deadlines sum to ten working days.
+LEAD_DAYS = {"temporary": 10, "permanent": 45}
+#: Hours added to a person's burden for each move they declined before.
+DECLINED_HOURS = 40
+
+unit, position, person, move = table(Unit), table(Position), table(Person), table(Move)
+refusal, plan_row, proposal, assessment = table(Refusal), table(PlanRow), table(ProposalRow), table(Assessment)
+
+
+class SignAssessment(msgspec.Struct, frozen=True, kw_only=True):
+    """The impact assessment was signed: from now on the optimizer may propose. `document` is its SHA-256."""
+
+    instansi: str
+    document: str
+
+
+class RecordPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the solver found."""
+
+    plan: Plan
+    picture: bytes
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a plan is asked for."""
+
+    cause: str
+
+
+def sign_assessment(tx: Tx, command: Command) -> Answer:
+    asked: SignAssessment = command.data  # type: ignore[assignment]
+    if command.actor is None or command.actor.person is None or len(asked.document) != 64:
+        raise Refused(
+            "assessment_unsigned",
+            Words("Penilaian dampak harus ditandatangani pejabat.", "An official must sign the impact assessment."),
+            Words("Sertakan sidik SHA-256 dokumennya.", "Bring the SHA-256 of the document."),
+            status=422,
+            field="document",
+        )
+    tx.upsert(
+        assessment,
+        {
+            "instansi": asked.instansi,
+            "document": asked.document,
+            "signed_by": command.actor.person,
+            "signed_at": tx.now,
+        },
+    )
+    _ask(tx, "assessment signed")
+    return {"instansi": asked.instansi}
+
+
+def plan_for_overload(tx: Tx, event: Event) -> None:
+    """An overloaded unit asks for a plan; one that is overloaded no more makes its proposals pointless."""
+    if event.data.level == "overload":
+        _ask(tx, event.id)
+        return
+    rows = tx.read(
+        sa.select(move.c.id).where(move.c.to_unit == event.data.unit, move.c.state.in_(("proposed", "drafted")))
+    )
+    for (key,) in rows.all():
+        stored = tx.get(proposal, key)
+        if stored is not None and stored["state"] in ("proposed", "drafted"):
+            reason = Reason(code="load_fell", figures={"ratio": event.data.ratio})
+            tx.record(f"optimizer/proposal/{key}", ProposalOutdated(proposal=key, reason=reason))
+            tx.upsert(proposal, stored | {"state": "outdated"})
+
+
+def plan_again(tx: Tx, event: Event) -> None:
+    """A move fell through: somebody else may help."""
+    answer = getattr(event.data, "answer", "no")
+    if answer in ("unwilling", "no"):
+        _ask(tx, event.id)
+
+
+def _ask(tx: Tx, cause: str) -> None:
+    if tx.read(sa.select(assessment.c.instansi).limit(1)).first():
+        tx.enqueue("solve", "province", Ask(cause=cause))
+
+
+def solve_province(job: jobs.Job, read: jobs.Read) -> RecordPlan | None:
+    """The job: read the picture, plan. None when no unit is overloaded."""
+    with read() as conn:
+        picture = picture_of(conn, job.now.date())
+    found = solve(picture)
+    return RecordPlan(plan=found, picture=msgspec.json.encode(picture))
+
+
+def record_plan(tx: Tx, command: Command) -> Answer:
+    """Record the proposals whose premises still hold; if any does not, plan once more."""
+    asked: RecordPlan = command.data  # type: ignore[assignment]
+    plan, plan_id, recorded = asked.plan, ids.new(), 0
+    for drafted in plan.proposals:
+        if not all(_holds(tx, p) for p in drafted.premises):
+            _ask(tx, "premises changed")
+            continue
+        key = ids.new()
+        event = ProposalDrafted(
+            proposal=key,
+            plan=plan_id,
+            seed=plan.seed,
+            input_hash=plan.input_hash,
+            model=plan.model,
+            **{f: getattr(drafted, f) for f in drafted.__struct_fields__},
+        )
+        tx.record(f"optimizer/proposal/{key}", event)
+        tx.upsert(
+            proposal,
+            {
+                "id": key,
+                "plan": plan_id,
+                "at": tx.now,
+                "state": "proposed",
+                "mutation": None,
+                "body": msgspec.json.encode(event),
+            },
+        )
+        tx.upsert(
+            move,
+            {
+                "id": key,
+                "mutation": None,
+                "person": drafted.person,
+                "from_unit": drafted.from_unit,
+                "to_unit": drafted.to_unit,
+                "to_position": drafted.to_position,
+                "share": drafted.share,
+                "state": "proposed",
+            },
+        )
+        recorded += 1
+    body = msgspec.json.encode(plan)
+    tx.upsert(plan_row, {"id": plan_id, "at": tx.now, "body": body, "picture": asked.picture})
+    return {"plan": plan_id, "proposals": recorded}
+
+
+def _holds(tx: Tx, premise: Premise) -> bool:
+    _, kind, key = premise.subject.split("/", 2)
+    row = tx.get({"unit": unit, "person": person, "position": position}[kind], key)
+    return row is not None and row["version"] == premise.version
+
+
+def picture_of(conn: Connection, today: date) -> Picture:
+    """All that a plan rests on, as of now. Moves under way count as made, so that nothing is planned twice."""
+    moves = conn.execute(sa.select(move)).all()
+    change: Counter[str] = Counter()
+    for row in moves:
+        change[row.to_unit] += row.share
+        change[row.from_unit] -= row.share
+    busy = {row.person for row in moves}
+    units = tuple(
+        KnownUnit(
+            unit=row.id,
+            opd=row.opd,
+            instansi=row.instansi,
+            island=row.island,
+            load=row.load or 0.0,
+            staff=max(0.0, row.staff + change[row.id]),
+            need=row.need,
+            lasting=row.lasting,
+            as_of=row.as_of or date.min,
+            version=row.version,
+            fresh=row.as_of is not None and today - row.as_of <= timedelta(days=FRESH_DAYS),
+        )
+        for row in conn.execute(sa.select(unit).order_by(unit.c.id))
+    )
+    occupied = Counter(p for (p,) in conn.execute(sa.select(person.c.position)))
+    return Picture(
+        temporary_from=today + timedelta(days=LEAD_DAYS["temporary"]),
+        permanent_from=today + timedelta(days=LEAD_DAYS["permanent"]),
+        units=units,
+        positions=tuple(
+            KnownPosition(
+                position=row.id,
+                unit=row.unit,
+                kind=row.kind,
+                family=row.family,
+                job_class=row.job_class,
+                places=row.places,
+                occupied=occupied[row.id],
+                version=row.version,
+            )
+            for row in conn.execute(sa.select(position).order_by(position.c.id))
+        ),
+        people=tuple(
+            KnownPerson(
+                person=row.id,
+                position=row.position,
+                unit=row.unit,
+                status=row.status,
+                since=row.since,
+                retires_on=row.retires_on,
+                skills=tuple(json.loads(row.skills)),
+                home=row.home,
+                version=row.version,
+                eligible=row.eligible,
+                cooling_until=row.cooling_until,
+                running_share=row.running_share,
+                open_case=row.id in busy,
+            )
+            for row in conn.execute(sa.select(person).order_by(person.c.id))
+        ),
+        refusals=tuple(
+            KnownRefusal(
+                person=row.person,
+                to_unit=row.to_unit,
+                premise=Premise(subject=row.premise, version=row.premise_version),
+            )
+            for row in conn.execute(sa.select(refusal))
+        ),
+        penalties={
+            row.person: DECLINED_HOURS * row.times
+            for row in conn.execute(
+                sa.select(refusal.c.person, sa.func.sum(refusal.c.times).label("times")).group_by(refusal.c.person)
+            )
+        },
+        policy=Policy(),
+    )
