@@ -44,7 +44,7 @@ def faults(root: Path, kinds: Iterable[EventType]) -> list[str]:
     present = {path.name: json.loads(path.read_text()) for path in sorted((root / FOLDER).glob("*.json"))}
     for kind in known.values():
         names = [_name(kind, version) for version in range(1, kind.version + 1)]
-        found += [f"{name} is missing; the documents of events are to be written" for name in names - present.keys()]
+        found += [f"{name} is missing; write the documents anew: imbang documents" for name in names - present.keys()]
     for name, golden in present.items():
         if (published := known.get(golden["type"])) is None:
             found.append(f"{name}: {golden['type']} was published and is no longer in the catalogue")

@@ -56,7 +56,7 @@ def tables(metadata: sa.MetaData, service: str) -> Inbox:
         sa.Column("at", bulk.Instant, nullable=False),
     )
     position = sa.Table(
-        f"{service}_position",
+        f"{service}_log_position",
         metadata,
         sa.Column("topic", sa.String(40), primary_key=True),
         sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),
@@ -90,15 +90,16 @@ def tables(metadata: sa.MetaData, service: str) -> Inbox:
 def positions(conn: Connection, inbox: Inbox, *, lock: Iterable[Place] = ()) -> dict[Place, Position]:
     """Where this consumer goes on, for all places or, locked in order, for some."""
     p = inbox.position
-    statement = sa.select(p.c.topic, p.c.part, p.c.next, p.c.last_id).order_by(p.c.topic, p.c.part)
+    columns = (p.c.topic, p.c.part, p.c.next, p.c.last_id, p.c.fresh_at)
+    statement = sa.select(*columns).order_by(p.c.topic, p.c.part)
     if wanted := sorted(lock):
         statement = statement.where(sa.tuple_(p.c.topic, p.c.part).in_(wanted)).with_for_update()
-    return {(topic, part): Position(n, last) for topic, part, n, last in conn.execute(statement)}
+    return {(topic, part): Position(*rest) for topic, part, *rest in conn.execute(statement)}
 
 
 def move(conn: Connection, inbox: Inbox, to: Mapping[Place, Position]) -> None:
-    rows = [(*place, p.offset, p.last_id) for place, p in sorted(to.items())]
-    bulk.upsert(conn, inbox.position, ("topic", "part", "next", "last_id"), rows)
+    rows = [(*place, *position) for place, position in sorted(to.items())]
+    bulk.upsert(conn, inbox.position, ("topic", "part", "next", "last_id", "fresh_at"), rows)
 
 
 def ensure_positions(conn: Connection, inbox: Inbox, places: Iterable[Place]) -> None:

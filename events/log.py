@@ -1,7 +1,8 @@
 """The log that carries events between services, and its form on a database.
 
 A log has topics, a topic has partitions whose number never changes, and a partition is an ordered sequence of records.
-Readers keep their own positions; the log keeps everything.
+Readers keep their own positions; the log keeps everything. Besides events it carries watermarks: a quiet topic and a
+dead relay look alike, so the relay of a watched topic says now and then that the topic is complete.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from events import bulk
+from events import bulk, ids
 from events.catalog import TOPICS
 
 
@@ -28,20 +29,27 @@ class Outgoing(NamedTuple):
 
 
 class Record(NamedTuple):
-    """An event as it stands in the log."""
+    """What stands at one place of the log: an event, or a watermark, which has an id and a time but no body."""
 
     topic: str
     part: int
     offset: int
     event_id: str
     body: bytes
+    #: All that was recorded for the topic until then stands before this place.
+    watermark: datetime | None = None
 
 
 class Position(NamedTuple):
-    """Where a consumer goes on: the next offset, and the id of the event before it, proof that the log is whole."""
+    """Where a consumer goes on: the next offset, and the id of the record before it, proof that the log is whole."""
 
     offset: int = 0
     last_id: str | None = None
+    #: The newest watermark before this place: how fresh the consumer's knowledge is.
+    fresh_at: datetime | None = None
+
+    def after(self, record: Record) -> Position:
+        return Position(record.offset + 1, record.event_id, record.watermark or self.fresh_at)
 
 
 Place = tuple[str, int]
@@ -80,10 +88,10 @@ class EventLog(Protocol):
     def reader(self, consumer: str, topics: Sequence[str], positions: Positions) -> Reader: ...
 
     def ends(self, topic: str) -> dict[int, int]:
-        """The next offset of each partition."""
+        """The next offset of each partition; nothing while the log is out of reach."""
 
-    def beat(self, conn: Connection, topic: str, at: datetime) -> None:
-        """Say that everything recorded for this topic until `at` is in it."""
+    def beat(self, conn: Connection, service: str, topic: str, at: datetime) -> bool:
+        """Append a watermark: everything recorded for this topic until `at` is in it. False when it did not arrive."""
 
     def close(self) -> None: ...
 
@@ -95,7 +103,6 @@ log_head = sa.Table(
     sa.Column("topic", sa.String(40), primary_key=True),
     sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("next", sa.BigInteger, nullable=False),
-    sa.Column("fresh_at", bulk.Instant),
 )
 log_entry = sa.Table(
     "log_entry",
@@ -105,7 +112,9 @@ log_entry = sa.Table(
     sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("service", sa.String(40), nullable=False),
     sa.Column("event_id", bulk.Id, nullable=False),
+    sa.Column("watermark", bulk.Instant),
 )
+ENTRY_COLUMNS = ("topic", "part", "n", "service", "event_id", "watermark")
 
 
 def create_topics(conn: Connection, parts: int) -> None:
@@ -136,21 +145,30 @@ class DatabaseLog:
         return self._parts[topic]
 
     def append(self, conn: Connection, service: str, events: Sequence[Outgoing]) -> list[bool]:
-        places = sorted({(e.topic, e.part) for e in events})
+        self._enter(conn, service, [(e.topic, e.part, e.event_id, None) for e in events])
+        return [True] * len(events)
+
+    def beat(self, conn: Connection, service: str, topic: str, at: datetime) -> bool:
+        self._enter(conn, service, [(topic, part, ids.new(), at) for part in range(self._parts[topic])])
+        return True
+
+    def _enter(
+        self, conn: Connection, service: str, records: Sequence[tuple[str, int, str, datetime | None]]
+    ) -> None:
+        """Give each record (topic, part, id, watermark) the next number of its partition."""
+        places = sorted({(topic, part) for topic, part, _, _ in records})
         if not places:
-            return []
+            return
         here = sa.tuple_(log_head.c.topic, log_head.c.part).in_(places)
         locked = sa.select(log_head.c.topic, log_head.c.part, log_head.c.next).where(here)
         heads = conn.execute(locked.order_by(log_head.c.topic, log_head.c.part).with_for_update())
         following = {(topic, part): n for topic, part, n in heads}
         entries = []
-        for e in events:
-            place = (e.topic, e.part)
-            entries.append((*place, following[place], service, e.event_id))
-            following[place] += 1
-        bulk.insert(conn, log_entry, ("topic", "part", "n", "service", "event_id"), entries)
+        for topic, part, record_id, watermark in records:
+            entries.append((topic, part, following[topic, part], service, record_id, watermark))
+            following[topic, part] += 1
+        bulk.insert(conn, log_entry, ENTRY_COLUMNS, entries)
         bulk.upsert(conn, log_head, ("topic", "part", "next"), [(*place, following[place]) for place in places])
-        return [True] * len(events)
 
     def reader(self, consumer: str, topics: Sequence[str], positions: Positions) -> Reader:
         return _DatabaseReader(self.engine, [(t, p) for t in topics for p in range(self._parts[t])], positions)
@@ -159,9 +177,6 @@ class DatabaseLog:
         with self.engine.connect() as conn:
             rows = conn.execute(sa.select(log_head.c.part, log_head.c.next).where(log_head.c.topic == topic))
             return {row.part: row.next for row in rows}
-
-    def beat(self, conn: Connection, topic: str, at: datetime) -> None:
-        conn.execute(log_head.update().where(log_head.c.topic == topic).values(fresh_at=at))
 
     def close(self) -> None:
         pass
@@ -189,21 +204,21 @@ class _DatabaseReader:
     def _slice(self, conn: Connection, place: Place, start: Position, limit: int) -> list[Record]:
         first = start.offset - 1 if start.last_id else start.offset
         rows = conn.execute(
-            sa.select(log_entry.c.n, log_entry.c.service, log_entry.c.event_id)
+            sa.select(log_entry.c.n, log_entry.c.service, log_entry.c.event_id, log_entry.c.watermark)
             .where(log_entry.c.topic == place[0], log_entry.c.part == place[1], log_entry.c.n >= first)
             .order_by(log_entry.c.n)
             .limit(limit + 1)
         ).all()
         if start.last_id:
             if not rows or rows[0][2] != start.last_id:
-                raise LogCut(f"{place[0]}/{place[1]} at {first} is not the event this consumer applied there")
+                raise LogCut(f"{place[0]}/{place[1]} at {first} is not the record this consumer passed there")
             rows = rows[1:]
-        bodies: dict[str, bytes] = {}
-        for service in {r[1] for r in rows}:
+        bodies: dict[str, bytes] = {r.event_id: b"" for r in rows if r.watermark}
+        for service in {r.service for r in rows}:
             event = sa.table(f"{service}_event", sa.column("event_id", bulk.Id), sa.column("body", sa.LargeBinary))
-            wanted = [r[2] for r in rows if r[1] == service]
+            wanted = [r.event_id for r in rows if r.service == service and not r.watermark]
             bodies |= {r.event_id: r.body for r in conn.execute(sa.select(event).where(event.c.event_id.in_(wanted)))}
-        return [Record(*place, n, event_id, bodies[event_id]) for n, _, event_id in rows]
+        return [Record(*place, r.n, r.event_id, bodies[r.event_id], r.watermark) for r in rows]
 
     def rewind(self) -> None:
         """Nothing to do: positions are read anew each time."""

@@ -183,6 +183,12 @@ def relay(conn: Connection, outbox: Outbox, log: EventLog, limit: int = 500) -> 
     return sum(acknowledged)
 
 
+def idle(conn: Connection, outbox: Outbox, topic: str) -> bool:
+    """Whether the log has acknowledged every committed event of this topic."""
+    waiting = sa.exists().where(outbox.unpublished.c.topic == topic)
+    return not conn.scalar(sa.select(waiting))
+
+
 def _locked(conn: Connection, service: str, shards: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """The shards that no other relay holds. SQLite has one writer anyway."""
     if conn.dialect.name != "postgresql" or not shards:

@@ -85,7 +85,10 @@ def reacts(event: type[msgspec.Struct] | Literal["*"], handler: Callable[[Tx, Ev
 
 @dataclass(frozen=True)
 class Service:
-    """One service. `prepare` may read in bulk what the items of a batch need; `finish` writes what they changed."""
+    """One service. `prepare` may read in bulk what the items of a batch need; `finish` writes what they changed.
+
+    `beats`: topics that only this service writes and whose readers must know how fresh they are.
+    """
 
     name: str
     metadata: sa.MetaData
@@ -93,6 +96,7 @@ class Service:
     subscriptions: Sequence[Subscription] = ()
     timers: Mapping[str, Callable[[Tx, Firing], None]] = field(default_factory=dict)
     jobs: Mapping[str, jobs.Runner] = field(default_factory=dict)
+    beats: Sequence[str] = ()
     doors: Sequence[Blueprint] = ()
     prepare: Callable[[Tx, Sequence[Command | Event | Firing]], None] | None = None
     finish: Callable[[Tx], None] | None = None

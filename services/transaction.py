@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, CursorResult, NestedTransaction
 
 from events import bulk, envelope, ids, inbox, outbox
 from events.inbox import Waiting
-from events.log import EventLog, LogCut, Position, Record
+from events.log import EventLog, LogCut, Record
 from services import jobs, timers
 from services.clock import Moment
 from services.service import Answer, Command, Event, Firing, NotYet, Refused, Retry, Service
@@ -257,7 +257,7 @@ def apply(
 
 
 def _admit(tx: Tx, records: Sequence[Record]) -> list[Record]:
-    """Lock the positions of these records, drop what was applied before, and move on. A hole is a cut log."""
+    """Lock the positions of these records and move on: the events not applied before. A hole is a cut log."""
     if not records:
         return []
     box = tx.service.inbox
@@ -274,8 +274,9 @@ def _admit(tx: Tx, records: Sequence[Record]) -> list[Record]:
             continue
         if record.offset > position.offset:
             raise LogCut(f"{place[0]}/{place[1]}: got offset {record.offset}, expected {position.offset}")
-        positions[place] = Position(record.offset + 1, record.event_id)
-        fresh.append(record)
+        positions[place] = position.after(record)
+        if record.watermark is None:
+            fresh.append(record)
     inbox.move(tx._conn, box, positions)
     return fresh
 

@@ -1,0 +1,76 @@
+"""A small world for testing one service: the real kernel on a real database, other services reduced to their events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from events import ids
+from services.app import Application, build
+from services.clock import SetClock
+from services.config import Config
+from services.db import Databases
+from services.migrate import migrate
+from services.service import Actor, Answer, Command, Service
+from services.transaction import Tx
+
+#: Monday 2 March 2026, 09:00 in Maluku Utara.
+MORNING = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
+
+
+class Emit(msgspec.Struct, frozen=True):
+    """Record this payload on a subject of the toy service."""
+
+    subject: str
+    payload: Any
+
+
+def emit(tx: Tx, command: Command) -> Answer:
+    data: Emit = command.data  # type: ignore[assignment]
+    return {"event": tx.record(data.subject, data.payload)}
+
+
+def toy(name: str) -> Service:
+    """A service that only tells what it is told to tell."""
+    return Service(name=name, metadata=sa.MetaData(), commands={Emit: emit})
+
+
+class World:
+    """An application of some real services; `emitters` are toys that stand for the others."""
+
+    def __init__(self, url: str, services: Sequence[Service], emitters: Iterable[str], **config: Any):
+        self.clock = SetClock(MORNING)
+        everyone = [*services, *(toy(n) for n in emitters)]
+        settings = Config(database_url=url, secret_key="for tests only", **config)
+        databases = Databases(settings)
+        migrate(databases, everyone)
+        databases.close()
+        self.app: Application = build(settings, self.clock, everyone)
+
+    def tell(self, subject: str, payload: msgspec.Struct) -> None:
+        """Record an event as the service that writes this subject."""
+        self.submit(subject.partition("/")[0], Emit(subject, payload))
+
+    def submit(self, service: str, data: msgspec.Struct, person: str | None = None, **more: Any) -> Answer:
+        """Give a command, as a person if one is named."""
+        who = Actor(f"account-{person}", person) if person else None
+        return self.app.committer.submit(service, Command(id=ids.new(), data=data, actor=who, **more))
+
+    def drain(self) -> int:
+        return self.app.runtime.drain()
+
+    def pass_time(self, by: timedelta) -> None:
+        """Move business time ahead and let everything that is due happen."""
+        self.clock.advance(by)
+        self.drain()
+
+    def rows(self, service: str, table: sa.Table) -> list[dict[str, Any]]:
+        with self.app.databases.reader(service).connect() as conn:
+            return [dict(r) for r in conn.execute(sa.select(table).order_by(*table.primary_key.columns)).mappings()]
+
+    def close(self) -> None:
+        self.app.runtime.stop()
