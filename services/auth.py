@@ -1,7 +1,7 @@
 """Who is asking: sessions and tokens, signed, short-lived, verified locally; and the guards of routes.
 
 Signing in gives a person an *identity*, never authority over a mutation: that comes from the offices held at the moment
-of action. A revocation travels by event; until it arrives a session lives at most fifteen minutes.
+of action. A revocation travels by event and voids all that follows from earlier sign-ins.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar, cast
+from urllib.parse import urlencode
 
 from flask import Flask, Response, abort, current_app, g, redirect, request
 from flask_wtf.csrf import CSRFProtect
@@ -23,6 +24,8 @@ SESSION_SECONDS = 15 * 60
 #: A session that is used is renewed for this long before the password is asked again.
 SIGN_IN_SECONDS = 10 * 3600
 View = TypeVar("View", bound=Callable[..., Any])
+#: Tells whether an account's sign-in at a moment was revoked.
+Void = Callable[[str, datetime], bool]
 
 csrf = CSRFProtect()
 
@@ -59,30 +62,14 @@ def issue(user: User) -> str:
 def verify(token: str, *, by_cookie: bool) -> User | None:
     """The user of a valid token, None for one that is forged, old or revoked."""
     try:
-        (account, person, label, roles, since), issued = _serializer().loads(
-            token, max_age=SESSION_SECONDS, return_timestamp=True
-        )
+        account, person, label, roles, since = _serializer().loads(token, max_age=SESSION_SECONDS)
     except (BadSignature, SignatureExpired, ValueError, TypeError):
         return None
-    now = datetime.now(UTC).timestamp()
-    revoked = cast("Revocations", current_app.extensions["imbang_revocations"])
-    if now - since > SIGN_IN_SECONDS or revoked.void(account, issued):
+    signed_in = datetime.fromtimestamp(since, UTC)
+    void = cast(Void, current_app.extensions["imbang_void"])
+    if (datetime.now(UTC) - signed_in).total_seconds() > SIGN_IN_SECONDS or void(account, signed_in):
         return None
     return User(account, person, label, tuple(roles), since, by_cookie)
-
-
-class Revocations:
-    """Accounts whose sessions up to a moment are void, as this process has heard of them."""
-
-    def __init__(self) -> None:
-        self._before: dict[str, datetime] = {}
-
-    def add(self, account: str, before: datetime) -> None:
-        self._before[account] = max(before, self._before.get(account, before))
-
-    def void(self, account: str, issued: datetime) -> bool:
-        before = self._before.get(account)
-        return before is not None and issued <= before
 
 
 def current_user() -> User | None:
@@ -113,7 +100,7 @@ def requires(*roles: str) -> Callable[[View], View]:
             if user is None:
                 if request.path.startswith("/api/"):
                     abort(401, "This needs a session or a bearer token.")
-                return redirect(f"/identity/sign-in?next={request.full_path.rstrip('?')}")
+                return redirect(f"/identity/sign-in?{urlencode({'next': request.full_path.rstrip('?')})}")
             if roles and not any(user.may(r) for r in roles):
                 abort(403, f"This needs one of the roles {', '.join(roles)}.")
             return view(*args, **kwargs)
@@ -124,9 +111,9 @@ def requires(*roles: str) -> Callable[[View], View]:
     return guard
 
 
-def install_auth(app: Flask, revocations: Revocations) -> None:
+def install_auth(app: Flask, void: Void) -> None:
     """Find out who asks before each request; protect cookies against other sites; renew sessions in use."""
-    app.extensions["imbang_revocations"] = revocations
+    app.extensions["imbang_void"] = void
     app.config |= {"WTF_CSRF_CHECK_DEFAULT": False, "WTF_CSRF_TIME_LIMIT": None}
     csrf.init_app(app)
 
@@ -137,7 +124,8 @@ def install_auth(app: Flask, revocations: Revocations) -> None:
             g.user = verify(token, by_cookie=False) or abort(401, "The bearer token is not valid or has expired.")
         else:
             g.user = verify(request.cookies.get(COOKIE, ""), by_cookie=True)
-            if request.method not in ("GET", "HEAD", "OPTIONS"):
+            from_a_browser = g.user is not None or not request.path.startswith("/api/")
+            if from_a_browser and request.method not in ("GET", "HEAD", "OPTIONS"):
                 csrf.protect()
 
     @app.after_request

@@ -10,23 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from events import bulk
+from services.config import Config
 
 LEASE = timedelta(minutes=2)
 #: Waiting times after failures; the last repeats.
 BACKOFF = (timedelta(seconds=1), timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10))
 
 
-class Read(Protocol):
-    """Opens a reading connection to the service's database; used as a context manager."""
+@dataclass(frozen=True)
+class Read:
+    """What a runner may look at: called, a connection that reads the service's database; and the process's settings."""
 
-    def __call__(self) -> Connection: ...
+    connect: Callable[[], Connection]
+    config: Config
+
+    def __call__(self) -> Connection:
+        return self.connect()
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,9 @@ def enqueue(conn: Connection, job: sa.Table, kind: str, key: str, payload: bytes
     here = (job.c.kind == kind) & (job.c.key == key)
     again = {"payload": payload, "run_at": run_at, "generation": job.c.generation + 1, "attempts": 0}
     first = (kind, key, payload, run_at, 1, 0, 0)
-    if not bulk.claim(conn, job, ("kind", "key", "payload", "run_at", "generation", "fence", "attempts"), [first]):
-        conn.execute(job.update().where(here).values(again))
+    while not bulk.claim(conn, job, ("kind", "key", "payload", "run_at", "generation", "fence", "attempts"), [first]):
+        if conn.execute(job.update().where(here).values(again)).rowcount:
+            return  # else another instance finished it in between
 
 
 def lease(conn: Connection, job: sa.Table, service: str, now: datetime, wall: datetime, limit: int) -> list[Job]:

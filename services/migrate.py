@@ -33,7 +33,8 @@ def migrate(databases: Databases, services: Sequence[Service]) -> None:
 
 def tables_of(service: Service) -> sa.MetaData:
     """All tables of a service, the kernel's among them."""
-    for kernel in (service.outbox.event, service.inbox.claim, service.timer, service.job):
+    doors = [service.revoked] if service.doors else []
+    for kernel in (service.outbox.event, service.inbox.claim, service.timer, service.job, *doors):
         assert kernel.metadata is service.metadata
     return service.metadata
 

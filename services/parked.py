@@ -45,8 +45,8 @@ class Dismiss(msgspec.Struct, frozen=True):
 class Stuck(msgspec.Struct, frozen=True, kw_only=True):
     """A subject that does not go on: its first waiting event, why it waits (`reason`, `detail`), since when.
 
-    `reason` is one of `inbox.GAP`, `NOT_YET`, `RETRY`, `FAILED`; `behind` counts the events that wait behind it.
-    `type` is empty when the bytes are no event. `retry_at` is None until someone acts.
+    `reason` is one of those of events/inbox.py; `behind` counts the events that wait behind it. `type` is empty when
+    the bytes are no event. `retry_at` is None until someone acts or what it awaits arrives.
     """
 
     subject: str
@@ -63,13 +63,14 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True):
 
 def stuck(conn: Connection, box: Inbox, *, parked: bool, after: str = "", limit: int = PAGE) -> list[Stuck]:
     """The next subjects in their order, from `after` on: those parked by a failure, or those that wait for the world."""
-    w, later = box.waiting, box.waiting.alias()
-    chosen = w.c.reason == inbox.FAILED if parked else w.c.reason.not_in((inbox.FAILED, inbox.BEHIND))
-    behind = sa.select(sa.func.count()).where(later.c.subject == w.c.subject, later.c.version > w.c.version)
+    w, other = box.waiting, box.waiting.alias()
+    same = other.c.subject == w.c.subject
+    first = ~sa.exists().where(same, other.c.version < w.c.version)
+    behind = sa.select(sa.func.count()).where(same, other.c.version > w.c.version).scalar_subquery()
     rows = conn.execute(
-        sa.select(w, behind.scalar_subquery().label("behind"))
-        .where(chosen, w.c.subject > after)
-        .order_by(w.c.subject, w.c.version)
+        sa.select(w, behind.label("behind"))
+        .where(first, (w.c.reason == inbox.FAILED) == parked, w.c.subject > after)
+        .order_by(w.c.subject)
         .limit(limit)
     )
     return [
@@ -103,7 +104,8 @@ def listing(app: Application) -> list[dict[str, Any]]:
 
 def release(tx: Tx, command: Command) -> Answer:
     """Let the next turn try the event again. Bytes that are no event cannot be tried, only passed over."""
-    asked: Release = command.data  # type: ignore[assignment]
+    asked = command.data
+    assert isinstance(asked, Release)
     row = _parked(tx, asked.subject, asked.version)
     if row["version"] == 0:
         raise Refused(
@@ -117,7 +119,8 @@ def release(tx: Tx, command: Command) -> Answer:
 
 def dismiss(tx: Tx, command: Command) -> Answer:
     """Count the event as applied without applying it, and let what waited behind it go on."""
-    asked: Dismiss = command.data  # type: ignore[assignment]
+    asked = command.data
+    assert isinstance(asked, Dismiss)
     reason = asked.reason.strip()
     if not 0 < len(reason) <= REASON_LENGTH:
         raise Refused(

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
@@ -42,7 +42,9 @@ class Runtime:
         self.clock, self.committer = clock, committer
         self.stopped: dict[str, str] = {}
         self.stopping = threading.Event()
+        self._crank: threading.Thread | None = None
         self._readers: dict[str, Reader] = {}
+        self._beaten: dict[str, datetime] = {}
         self._threads: list[threading.Thread] = []
         self._wakes: list[threading.Event] = []
         committer.committed = self._wake
@@ -51,8 +53,11 @@ class Runtime:
 
     def tick(self) -> int:
         """Every step of every service once; returns how much was done."""
+        return self._turn(self.relay, self.read, self.fire, self.retry, self.work)
+
+    def _turn(self, *steps: Callable[[Service], int]) -> int:
         done = 0
-        for step in (self.relay, self.read, self.fire, self.retry, self.work):
+        for step in steps:
             for service in self.services:
                 done += step(service)
                 if self.committer.threaded:
@@ -65,14 +70,24 @@ class Runtime:
         for _ in range(turns):
             done = self.tick()
             total += done
-            if not done:
+            if not done and not any(map(self._behind, self.services)):
                 return total
         raise RuntimeError(f"still busy after {turns} turns")
 
     def relay(self, service: Service) -> int:
-        """Hand one batch of recorded events to the log."""
+        """Hand one batch of recorded events to the log; when there is none, say now and then that nothing is missing."""
         with self.databases.writer(service.name).begin() as conn:
-            return outbox.relay(conn, service.outbox, self.event_log, BATCH)
+            return outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
+
+    def _beat(self, service: Service, conn: Connection) -> int:
+        if not service.beats:
+            return 0
+        at = self.clock.read(conn).wall
+        due = [t for t in service.beats if at - self._beaten.get(t, at - BEAT) >= BEAT]
+        complete = [t for t in due if outbox.idle(conn, service.outbox, t)]
+        beaten = [t for t in complete if self.event_log.beat(conn, service.name, t, at)]
+        self._beaten |= dict.fromkeys(beaten, at)
+        return len(beaten)
 
     def read(self, service: Service) -> int:
         """Apply the next records of the log. A consumer whose log was cut or that parks too much stops and says so."""
@@ -81,12 +96,12 @@ class Runtime:
         reader = self._reader(service)
         try:
             records = reader.read(BATCH)
-            self.committer.offer(service.name, Batch(records=records))
+            self._offer(service.name, Batch(records=records))
         except (LogCut, ConsumerStopped) as error:
             self.stopped[service.name] = f"{type(error).__doc__}: {error}"
             log.critical("consumer stopped", service=service.name, error=str(error))
             return 0
-        except sa.exc.DBAPIError:
+        except Exception:
             reader.rewind()
             raise
         return len(records)
@@ -100,7 +115,7 @@ class Runtime:
         if not due:
             return 0
         firings = [Firing(subject, name, arming, at) for subject, name, arming, at in due]
-        self.committer.offer(service.name, Batch(firings=firings))
+        self._offer(service.name, Batch(firings=firings))
         return len(firings)
 
     def retry(self, service: Service) -> int:
@@ -109,30 +124,41 @@ class Runtime:
             return 0
         with self.databases.reader(service.name).connect() as conn:
             subjects = inbox.due(conn, service.inbox, self.clock.read(conn).wall, BATCH)
-        self.committer.offer(service.name, Batch(due=subjects))
+        self._offer(service.name, Batch(due=subjects))
         return len(subjects)
 
     def work(self, service: Service) -> int:
         """Lease one due job, run it outside any transaction, hand its result to the committer."""
-        if not service.jobs:
-            return 0
-        with self.databases.writer(service.name).begin() as conn:
-            moment = self.clock.read(conn)
-            leased = jobs.lease(conn, service.job, service.name, moment.now, moment.wall, 1)
+        leased = self._lease(service)
         for job in leased:
             self._run_job(service, job)
         return len(leased)
 
+    def _lease(self, service: Service) -> list[jobs.Job]:
+        if not service.jobs:
+            return []
+        with self.databases.writer(service.name).begin() as conn:
+            moment = self.clock.read(conn)
+            return jobs.lease(conn, service.job, service.name, moment.now, moment.wall, 1)
+
     def _run_job(self, service: Service, job: jobs.Job) -> None:
+        read = jobs.Read(self.databases.reader(service.name).connect, self.databases.config)
         try:
-            result = service.jobs[job.kind](job, self.databases.reader(service.name).connect)
+            result = service.jobs[job.kind](job, read)
         except Exception as error:
             after = error.after if isinstance(error, Retry) else None
             log.warning("job failed", service=service.name, kind=job.kind, key=job.key, error=repr(error))
             with self.databases.writer(service.name).begin() as conn:
                 jobs.fail(conn, service.job, job, repr(error), after)
         else:
-            self.committer.offer(service.name, Batch(results=[(job, result)]))
+            self._offer(service.name, Batch(results=[(job, result)]))
+
+    def _offer(self, service: str, batch: Batch) -> None:
+        """Commit background work: on the crank's own thread at once, from any other when its turn comes."""
+        if threading.current_thread() is self._crank:
+            self.committer.run(self.committer.services[service], batch)
+        else:
+            self.committer.offer(service, batch)
 
     def _reader(self, service: Service) -> Reader:
         if service.name not in self._readers:
@@ -148,14 +174,17 @@ class Runtime:
     # -- threads -----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Turn by itself until `stop`. One thread on SQLite, which has one writer; else one a step."""
+        """Turn by itself until `stop`: one thread on SQLite, which has one writer, else one a step; and the workers."""
         self.committer.threaded = True
+        for service in self.services:
+            if service.jobs:
+                self._employ(service)
         if self._single_writer():
-            self._thread("crank", self._turn)
+            self._thread("crank", self._turn_on)
             return
         self._thread("committer", self._commit)
         for service in self.services:
-            for step in (self.relay, self.read, self.fire, self.retry, self.work):
+            for step in (self.relay, self.read, self.fire, self.retry):
                 if step == self.relay or self._has(service, step):
                     self._thread(f"{service.name}-{step.__name__}", self._loop(step, service))
 
@@ -163,7 +192,7 @@ class Runtime:
         return all(self.databases.config.url(s.name).startswith("sqlite") for s in self.services)
 
     def _has(self, service: Service, step: Callable[[Service], int]) -> bool:
-        needs = {"read": service.topics, "retry": service.topics, "fire": service.timers, "work": service.jobs}
+        needs = {"read": service.topics, "retry": service.topics, "fire": service.timers}
         return bool(needs[step.__name__])
 
     def _thread(self, name: str, body: Callable[[], None]) -> None:
@@ -180,15 +209,40 @@ class Runtime:
             self.committer.fail_all(RuntimeError("the committer died; the outcome of this command is unknown"))
             os._exit(70)
 
-    def _turn(self) -> None:
+    def _turn_on(self) -> None:
+        self._crank = threading.current_thread()
         while not self.stopping.is_set():
-            if not self._patiently(self.tick):
+            if not self._patiently(lambda: self._turn(self.relay, self.read, self.fire, self.retry)):
                 self.committer.wait(POLL)
 
     def _commit(self) -> None:
         while not self.stopping.is_set():
             if not self.committer.step():
                 self.committer.wait(POLL)
+
+    def _employ(self, service: Service) -> None:
+        """The workers of a service, one job each: a slow one holds up no other. One at a time looks for work."""
+        looking, wake = threading.Lock(), threading.Event()
+        self._wakes.append(wake)
+
+        def work() -> int:
+            with looking:
+                if self.stopping.is_set():
+                    return 0
+                wake.clear()
+                leased = self._lease(service)
+                if not leased:
+                    wake.wait(POLL)
+            for job in leased:
+                self._run_job(service, job)
+            return len(leased)
+
+        def body() -> None:
+            while not self.stopping.is_set():
+                self._patiently(work)
+
+        for n in range(service.workers):
+            self._thread(f"{service.name}-worker-{n}", body)
 
     def _loop(self, step: Callable[[Service], int], service: Service) -> Callable[[], None]:
         wake = threading.Event()
@@ -197,8 +251,10 @@ class Runtime:
         def run() -> None:
             while not self.stopping.is_set():
                 wake.clear()
+                began = time.monotonic()
                 if not self._patiently(lambda: step(service)):
-                    wake.wait(POLL)
+                    # What has waited by itself, as a reader of Kafka does, need not wait again.
+                    wake.wait(max(0.0, POLL - (time.monotonic() - began)))
 
         return run
 
@@ -231,6 +287,13 @@ class Runtime:
         self.committer.close()
         self.event_log.close()
         self.databases.close()
+
+    def _behind(self, service: Service) -> bool:
+        """Whether records are on their way: a reader of Kafka may come back empty-handed before they arrive."""
+        if not service.topics or service.name in self.stopped:
+            return False
+        with self.databases.reader(service.name).connect() as conn:
+            return any(self.lag(service, conn).values())
 
     def lag(self, service: Service, conn: Connection) -> dict[str, int]:
         """How many events of each topic this consumer has not applied yet, where the log can tell."""

@@ -14,7 +14,8 @@ from flask import Blueprint
 
 from events import inbox, outbox
 from events.catalog import entry
-from services import jobs, timers
+from events.identity import SessionRevoked
+from services import jobs, revocations, timers
 
 if TYPE_CHECKING:
     from services.transaction import Tx
@@ -87,7 +88,8 @@ def reacts(event: type[msgspec.Struct] | Literal["*"], handler: Callable[[Tx, Ev
 class Service:
     """One service. `prepare` may read in bulk what the items of a batch need; `finish` writes what they changed.
 
-    `beats`: topics that only this service writes and whose readers must know how fresh they are.
+    `beats`: topics that only this service writes and whose readers must know how fresh they are. `workers`: how many of
+    its jobs a process runs at a time.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Service:
     subscriptions: Sequence[Subscription] = ()
     timers: Mapping[str, Callable[[Tx, Firing], None]] = field(default_factory=dict)
     jobs: Mapping[str, jobs.Runner] = field(default_factory=dict)
+    workers: int = 1
     beats: Sequence[str] = ()
     doors: Sequence[Blueprint] = ()
     prepare: Callable[[Tx, Sequence[Command | Event | Firing]], None] | None = None
@@ -118,13 +121,23 @@ class Service:
         return jobs.table(self.metadata, self.name)
 
     @cached_property
+    def revoked(self) -> sa.Table:
+        return revocations.table(self.metadata, self.name)
+
+    @cached_property
+    def hears(self) -> tuple[Subscription, ...]:
+        """Its subscriptions; a service with doors also hears which sessions it must no longer let in."""
+        kernel = (projects(SessionRevoked, revocations.void_sign_ins),) if self.doors else ()
+        return (*self.subscriptions, *kernel)
+
+    @cached_property
     def topics(self) -> list[str]:
         """The topics it reads; a subscription to "*" reads them all."""
         from events.catalog import TOPICS
 
-        if any(s.event == "*" for s in self.subscriptions):
+        if any(s.event == "*" for s in self.hears):
             return sorted(TOPICS)
-        return sorted({entry(s.event).topic for s in self.subscriptions if s.event != "*"})
+        return sorted({entry(s.event).topic for s in self.hears if s.event != "*"})
 
     def handlers(self, type_string: str, kind: Kind) -> list[Callable[[Tx, Event], None]]:
         """Who takes an event, in the order of the declaration."""
@@ -133,7 +146,7 @@ class Service:
     @cached_property
     def _routes(self) -> dict[tuple[str, Kind], list[Callable[[Tx, Event], None]]]:
         routes: dict[tuple[str, Kind], list[Callable[[Tx, Event], None]]] = {}
-        for s in self.subscriptions:
+        for s in self.hears:
             name = "*" if s.event == "*" else entry(s.event).type
             routes.setdefault((name, s.kind), []).append(s.handler)
         return routes

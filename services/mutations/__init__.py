@@ -2,7 +2,7 @@
 
 from events.authority import Delegated, HolderAppointed, HolderEnded, OfficeEstablished
 from events.personnel import IncumbencyChanged, PersonRegistered, PositionRegistered, UnitRegistered
-from events.proposal import ProposalDrafted
+from events.proposal import ProposalDrafted, ProposalOutdated
 from events.workload import AbkFinalised, WorkloadMeasured
 from services.mutations import api, handlers, pages, projections
 from services.mutations.execute import Act, act, finish, prepare
@@ -27,6 +27,7 @@ SERVICE = Service(
         projects(Delegated, projections.add_delegation),
         projects(ProposalDrafted, projections.keep_reasons),
         reacts(ProposalDrafted, handlers.draft_proposals),
+        reacts(ProposalOutdated, handlers.cancel_outdated),
     ],
     timers={name: handlers.fire for law in definitions().values() for name in (*law.duties, *law.timers)},
     doors=(api.door, pages.door),

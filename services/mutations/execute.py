@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from events import ids as identifiers
 from events import outbox
-from events.proposal import ProposalDrafted
+from events.proposal import ProposalDrafted, ProposalOutdated
 from services import vault
 from services.db import table
 from services.mutations import facts as read
@@ -47,6 +48,11 @@ class Loaded(msgspec.Struct):
     opened_at: datetime
 
 
+def drafted_from(proposal: str) -> str:
+    """The id of the case that a proposal becomes."""
+    return identifiers.derived("mutation", proposal)
+
+
 def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
     """Lock cases, then what they may reserve, and read all that deciding will need."""
     ids, new = set(), []
@@ -60,13 +66,15 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
                 ids.add(item.subject.removeprefix(PREFIX))
             case Event(data=ProposalDrafted() as proposal):
                 new.append((proposal.person, proposal.to_position))
+            case Event(data=ProposalOutdated() as outdated):
+                ids.add(drafted_from(outdated.proposal))
     tx.memo["cases"] = {
         i: Loaded(state, state, opened)
         for i, (body, opened) in read.read_cases(tx._conn, ids).items()
         for state in (_decode(body),)
     }
     tx.memo["book"], tx.memo["occupied"] = read.Book(), {}
-    touched = [(c.now.person, c.now.move.target.position, c.now.move.source.position) for c in _cases(tx).values()]
+    touched = [(c.now.person, c.now.move.target.position, c.now.move.source.position) for c in cases(tx).values()]
     if touched or new:
         people = {t[0] for t in touched} | {n[0] for n in new}
         positions = {p for t in touched for p in t[1:]} | {n[1] for n in new}
@@ -81,9 +89,10 @@ def _authority_position(tx: Tx) -> int:
     return found or 0
 
 
-def _cases(tx: Tx) -> dict[str, Loaded]:
-    cases: dict[str, Loaded] = tx.memo["cases"]
-    return cases
+def cases(tx: Tx) -> dict[str, Loaded]:
+    """The cases of this batch by id."""
+    loaded: dict[str, Loaded] = tx.memo["cases"]
+    return loaded
 
 
 def act(tx: Tx, command: Command) -> Answer:
@@ -97,7 +106,7 @@ def act(tx: Tx, command: Command) -> Answer:
             Sentence("Masuk dengan akun pegawai.", "Sign in with a person's account."),
             status=403,
         )
-    case = _cases(tx).get(data.command.mutation)
+    case = cases(tx).get(data.command.mutation)
     if command.expected_version is not None and (case is None or case.now.version != command.expected_version):
         found = case.now.version if case else 0
         raise Refused(
@@ -119,7 +128,7 @@ def act(tx: Tx, command: Command) -> Answer:
 
 def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
     """Decide, record the events, keep the case as they leave it. After workflow's Refused nothing has happened."""
-    case = _cases(tx).get(command.mutation)
+    case = cases(tx).get(command.mutation)
     mutation = case.now if case else None
     if isinstance(command, cmd.Draft):
         person, to, source = command.person, command.to_position, None
@@ -140,7 +149,7 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
     tx.memo["book"].set(now.id, read.reserved_by(now, law.states[now.state].reserves))
     _clocks(tx, mutation, now)
     if case is None:
-        _cases(tx)[now.id] = Loaded(None, now, tx.now)
+        cases(tx)[now.id] = Loaded(None, now, tx.now)
     else:
         case.now = now
     return now
@@ -183,7 +192,7 @@ def _with_words(tx: Tx, data: Act, case: Any, author: str) -> cmd.Command:
 
 def finish(tx: Tx) -> None:
     """Write cases, duties and reservations that changed."""
-    for case in _cases(tx).values():
+    for case in cases(tx).values():
         if case.now is case.before:
             continue
         now, before = case.now, case.before

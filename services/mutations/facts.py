@@ -98,7 +98,9 @@ def preload(tx: Tx, people: Iterable[str], positions: Iterable[str]) -> None:
     homes = {row["unit"] for row in posts}
     tx.preload(unit, _rows(conn, unit, homes), [(u,) for u in homes])
     taken = (
-        sa.select(person.c.position, sa.func.count().label("n")).where(person.c.position.in_(wanted)).group_by(person.c.position)
+        sa.select(person.c.position, sa.func.count().label("n"))
+        .where(person.c.position.in_(wanted))
+        .group_by(person.c.position)
     )
     tx.memo["occupied"] = {row.position: row.n for row in conn.execute(taken)}
 

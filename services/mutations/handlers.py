@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from events import ids
 from events.mutation import ProposalDeclined
-from services.mutations.execute import PREFIX, _cases, execute
+from services.mutations.execute import PREFIX, cases, drafted_from, execute
 from services.mutations.facts import calendar
 from services.service import Event, Firing
 from services.transaction import Tx
@@ -17,7 +16,7 @@ def draft_proposals(tx: Tx, event: Event) -> None:
     """A proposal of the optimizer becomes a draft, or a refusal that the optimizer hears of."""
     p = event.data
     draft = cmd.Draft(
-        mutation=ids.derived("mutation", p.proposal),
+        mutation=drafted_from(p.proposal),
         person=p.person,
         to_position=p.to_position,
         mode=p.mode,
@@ -40,10 +39,18 @@ def draft_proposals(tx: Tx, event: Event) -> None:
         tx.record(f"mutations/refusal/{p.proposal}", declined)
 
 
+def cancel_outdated(tx: Tx, event: Event) -> None:
+    """What a draft rested on has changed before anyone sponsored it: the engine cancels it. A sponsored case goes on."""
+    mutation = drafted_from(event.data.proposal)
+    case = cases(tx).get(mutation)
+    if case is not None and case.now.state == "DRAFT":
+        execute(tx, cmd.Cancel(mutation=mutation, reason_class="need_gone"), None)
+
+
 def fire(tx: Tx, firing: Firing) -> None:
     """A clock of a case has run out; its definition says what that means."""
     mutation = firing.subject.removeprefix(PREFIX)
-    case = _cases(tx).get(mutation)
+    case = cases(tx).get(mutation)
     timer = case.now.timers.get(firing.name) if case else None
     if timer is not None and timer.due == firing.due:
         execute(tx, cmd.FireTimer(mutation=mutation, name=firing.name, arming=timer.arming), None)

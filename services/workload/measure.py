@@ -152,10 +152,17 @@ def measure(
     )
 
 
+def to_balance(load: Figure, at_work: float, wke: int = WKE) -> Figure:
+    """People, not rounded, who would bring the load ratio to 1.00; negative: people to spare."""
+    value = load.value / wke - at_work
+    return Figure(value, (*load.lines, Line("to_balance", "{} ÷ {} - {}", (load.value, wke, at_work), value)))
+
+
 def help_needed(load: Figure, at_work: float, wke: int = WKE) -> Figure:
     """People, not rounded, who would bring the load ratio to 1.00; 0 when none are needed."""
-    value = max(0.0, load.value / wke - at_work)
-    return Figure(value, (*load.lines, Line("help_needed", "{} ÷ {} - {}", (load.value, wke, at_work), value)))
+    lacking = to_balance(load, at_work, wke)
+    value = max(0.0, lacking.value)
+    return Figure(value, (*lacking.lines, Line("help_needed", "max(0; {})", (lacking.value,), value)))
 
 
 def lasting_shortage(final_need: int, incumbents: int) -> Figure:

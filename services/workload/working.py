@@ -37,11 +37,11 @@ class Figure:
     lines: tuple[Line, ...] = field(repr=False)
 
 
-def total(lines: Sequence[Line]) -> Figure:
+def total(lines: Sequence[Line], code: str = "load") -> Figure:
     """The sum of lines, with the addition as one more line."""
     values = tuple(line.value for line in lines)
     value = math.fsum(values)
-    return Figure(value, (*lines, Line("load", " + ".join("{}" for _ in values), values, value)))
+    return Figure(value, (*lines, Line(code, " + ".join("{}" for _ in values) or "0", values, value)))
 
 
 def written(number: float, language: Language = "id") -> str:

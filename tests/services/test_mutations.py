@@ -13,7 +13,7 @@ from events import envelope, ids, outbox
 from events.authority import HolderAppointed, OfficeEstablished
 from events.mutation import MutationEvent
 from events.personnel import PersonRegistered, PositionRegistered, UnitRegistered
-from events.proposal import ProposalDrafted
+from events.proposal import ProposalDrafted, ProposalOutdated, Reason
 from events.workload import AbkFinalised, WorkloadMeasured
 from services import mutations
 from services.db import table
@@ -248,6 +248,15 @@ def test_a_stale_version_is_refused_with_the_present_one(world: World) -> None:
         give(world, "officer", cmd.Submit(mutation=m, documents={"G2": HASH}), expected_version=7)
     assert (refusal.value.rule, refusal.value.status) == ("stale_version", 412)
     assert case_of(world, m)["version"] == 1
+
+
+def test_a_draft_whose_need_is_gone_is_cancelled_by_the_engine(world: World) -> None:
+    m = propose(world)
+    proposal = case_of(world, m)["proposal"]
+    gone = ProposalOutdated(proposal=proposal, reason=Reason(code="load_fell", figures={"ratio": 0.9}))
+    world.tell(f"optimizer/proposal/{proposal}", gone)
+    world.drain()
+    assert case_of(world, m)["state"] == "CANCELLED"
 
 
 def test_a_proposal_against_the_law_is_declined_with_its_rule(world: World) -> None:

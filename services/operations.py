@@ -1,0 +1,213 @@
+"""What an operator sees and does: how far each consumer is, what waits or is parked and why, jobs, timers.
+
+Everything is read from the tables when asked for. A database or log that is away is told and does not hide the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+from flask import Blueprint, Response, abort, flash, jsonify, make_response, redirect, render_template, request
+from flask_babel import gettext as _
+from flask_smorest import Blueprint as ApiBlueprint
+from sqlalchemy.engine import Connection
+from werkzeug.wrappers import Response as AnyResponse
+
+from events import documents, ids, inbox
+from events.log import Position
+from services.auth import open_door, requires
+from services.clock import Moment
+from services.http import application, submit
+from services.parked import PAGE, Dismiss, Release, Stuck, stuck
+from services.service import Service
+from services.transaction import PARKED_LIMIT
+
+if TYPE_CHECKING:
+    from services.app import Application
+
+ROLE = "operator"
+Ends = dict[str, dict[int, int]]
+
+
+class Consumer(msgspec.Struct, frozen=True):
+    """How far a service is in one partition: the next offset it takes, and the end where the log could tell."""
+
+    topic: str
+    part: int
+    position: int
+    end: int | None
+    lag: int | None
+
+
+class Jobs(msgspec.Struct, frozen=True):
+    """Slow work of one kind: all of it, what runs now, what failed and is tried again, and one of those errors."""
+
+    kind: str
+    all: int
+    running: int
+    failing: int
+    error: str | None
+
+
+class Timers(msgspec.Struct, frozen=True):
+    """Timers of one name: all that are set, those that are due by business time, and the next."""
+
+    name: str
+    all: int
+    due: int
+    next_at: datetime
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """One service. `fault` says why its consumer stopped or its database could not be read; empty when all is well.
+
+    `parked` is complete, `waiting` a page of subjects that ends before `waiting_after` if there are more.
+    """
+
+    service: str
+    fault: str = ""
+    unpublished: int = 0
+    consumers: list[Consumer] = []
+    parked: list[Stuck] = []
+    waiting: list[Stuck] = []
+    waiting_after: str = ""
+    jobs: list[Jobs] = []
+    timers: list[Timers] = []
+
+
+def states(app: Application, *, only: str = "", after: str = "") -> list[State]:
+    """The services of this process, or `only` one; its waiting subjects from `after` on."""
+    ends, found = _ends(app), []
+    for service in app.services:
+        if only in ("", service.name):
+            try:
+                with app.databases.reader(service.name).connect() as conn:
+                    found.append(_state(app, service, conn, ends, after))
+            except sa.exc.DBAPIError as error:
+                found.append(State(service=service.name, fault=f"database: {type(error).__name__}"))
+    return found
+
+
+def _state(app: Application, service: Service, conn: Connection, ends: Ends, after: str) -> State:
+    box, moment = service.inbox, app.clock.read(conn)
+    waiting = stuck(conn, box, parked=False, after=after)
+    return State(
+        service=service.name,
+        fault=app.runtime.stopped.get(service.name, ""),
+        unpublished=conn.scalar(sa.select(sa.func.count()).select_from(service.outbox.unpublished)) or 0,
+        consumers=_consumers(service, conn, ends),
+        parked=stuck(conn, box, parked=True, limit=PARKED_LIMIT),
+        waiting=waiting,
+        waiting_after=waiting[-1].subject if len(waiting) == PAGE else "",
+        jobs=_jobs(service.job, conn, moment),
+        timers=_timers(service.timer, conn, moment),
+    )
+
+
+def _ends(app: Application) -> Ends:
+    """The end of each partition that somebody reads; a log that is away tells nothing, and the page says so."""
+    ends: Ends = {}
+    for topic in sorted({topic for service in app.services for topic in service.topics}):
+        try:
+            ends[topic] = app.event_log.ends(topic)
+        except (sa.exc.DBAPIError, OSError):
+            ends[topic] = {}
+    return ends
+
+
+def _consumers(service: Service, conn: Connection, ends: Ends) -> list[Consumer]:
+    positions = inbox.positions(conn, service.inbox)
+    places = {place for place in positions if place[0] in service.topics}
+    places |= {(topic, part) for topic in service.topics for part in ends[topic]}
+    found = []
+    for topic, part in sorted(places):
+        position, end = positions.get((topic, part), Position()).offset, ends[topic].get(part)
+        found.append(Consumer(topic, part, position, end, None if end is None else end - position))
+    return found
+
+
+def _jobs(job: sa.Table, conn: Connection, moment: Moment) -> list[Jobs]:
+    running, failing = job.c.lease_until > moment.wall, job.c.attempts > 0
+    figures = (sa.func.count(), _how_many(running), _how_many(failing), sa.func.max(job.c.error))
+    rows = conn.execute(sa.select(job.c.kind, *figures).group_by(job.c.kind).order_by(job.c.kind))
+    return [Jobs(*row) for row in rows]
+
+
+def _timers(timer: sa.Table, conn: Connection, moment: Moment) -> list[Timers]:
+    figures = (sa.func.count(), _how_many(timer.c.due_at <= moment.now), sa.func.min(timer.c.due_at))
+    rows = conn.execute(sa.select(timer.c.name, *figures).group_by(timer.c.name).order_by(timer.c.name))
+    return [Timers(*row) for row in rows]
+
+
+def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
+
+
+# -- doors ------------------------------------------------------------------------------------------------------------
+
+door = Blueprint("operators", __name__, url_prefix="/operations", template_folder="templates")
+api_door = ApiBlueprint("operators_api", __name__, url_prefix="/api/operations", description="For operators")
+documents_door = Blueprint("documents", __name__)
+DOORS = (door, api_door, documents_door)
+
+
+@door.get("/")
+@requires(ROLE)
+def page() -> Response:
+    """The page of operations; asked again with its ETag it is sent only when something changed."""
+    only, after = request.args.get("service", ""), request.args.get("after", "")
+    shown = states(application(), only=only, after=after)
+    response = make_response(render_template("operations.html", states=shown, after=after, key=ids.new))
+    response.set_etag(hashlib.sha256(msgspec.json.encode(shown)).hexdigest())
+    return response.make_conditional(request)
+
+
+@api_door.get("/")
+@requires(ROLE)
+def api() -> Response:
+    """The same as JSON. `service` narrows it to one, `after` continues its waiting subjects."""
+    shown = states(application(), only=request.args.get("service", ""), after=request.args.get("after", ""))
+    return jsonify(services=msgspec.to_builtins(shown))
+
+
+@door.post("/parked/<service>/release")
+@requires(ROLE)
+def release(service: str) -> AnyResponse:
+    """Try a parked event again."""
+    submit(_known(service), Release(request.form["subject"], _event_version()))
+    flash(_("Peristiwa itu dicoba lagi pada putaran berikutnya."), "success")
+    return redirect("/operations/")
+
+
+@door.post("/parked/<service>/dismiss")
+@requires(ROLE)
+def dismiss(service: str) -> AnyResponse:
+    """Pass over a parked event, with a reason that stays on record."""
+    reason = request.form.get("reason", "")
+    submit(_known(service), Dismiss(request.form["subject"], _event_version(), reason))
+    flash(_("Peristiwa itu dilewati; nama dan alasan Anda dicatat."), "success")
+    return redirect("/operations/")
+
+
+@documents_door.get("/asyncapi.json")
+@open_door
+def asyncapi() -> dict[str, Any]:
+    """The events of all services as an AsyncAPI document."""
+    return documents.asyncapi()
+
+
+def _known(service: str) -> str:
+    if service not in {each.name for each in application().services}:
+        abort(404, f"This process does not run a service {service[:40]!r}.")
+    return service
+
+
+def _event_version() -> int:
+    given = request.form["event_version"]
+    if not given.isdecimal():
+        abort(400, f"event_version is a number; got {given[:40]!r}.")
+    return int(given)
