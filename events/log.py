@@ -152,9 +152,7 @@ class DatabaseLog:
         self._enter(conn, service, [(topic, part, ids.new(), at) for part in range(self._parts[topic])])
         return True
 
-    def _enter(
-        self, conn: Connection, service: str, records: Sequence[tuple[str, int, str, datetime | None]]
-    ) -> None:
+    def _enter(self, conn: Connection, service: str, records: Sequence[tuple[str, int, str, datetime | None]]) -> None:
         """Give each record (topic, part, id, watermark) the next number of its partition."""
         places = sorted({(topic, part) for topic, part, _, _ in records})
         if not places:

@@ -95,12 +95,12 @@ def _build_web(app: Application) -> None:
     with web.app_context():
         for engine in db.engines.values():
             prepared(engine, READER)
-    install_problems(web)
     install_http(web)
     install_auth(web, _void(app))
     install_languages(web)
     web.context_processor(lambda: {"demo": config.demo})
     api = Api(web)
+    install_problems(web)  # after the Api, whose own error documents it replaces
     for service in app.services:
         for door in service.doors:
             (api if hasattr(door, "arguments") else web).register_blueprint(door)

@@ -39,6 +39,9 @@ class Clock(Protocol):
 
     def timers_may_fire(self, conn: Connection) -> bool: ...
 
+    def move(self, conn: Connection, by: timedelta) -> None:
+        """Move business time ahead on purpose, in the database of `conn`: the demo's "next working day"."""
+
 
 class DatabaseClock:
     """The clock of the database, so that all instances agree; shifted by the offset stored there."""
@@ -66,6 +69,12 @@ class DatabaseClock:
         self.last = (now, ticks)
         return True
 
+    def move(self, conn: Connection, by: timedelta) -> None:
+        row = conn.execute(sa.select(business_clock).where(business_clock.c.id == 1).with_for_update()).one()
+        seconds = row.offset_seconds + round(by.total_seconds())
+        now = datetime.now(UTC) + timedelta(seconds=seconds)
+        conn.execute(business_clock.update().values(offset_seconds=seconds, confirmed=now))
+
 
 class SetClock:
     """A clock that stands still until it is moved: for tests and the headless demo."""
@@ -79,6 +88,9 @@ class SetClock:
     def timers_may_fire(self, conn: Connection) -> bool:
         return True
 
+    def move(self, conn: Connection, by: timedelta) -> None:
+        self.now += by
+
     def advance(self, by: timedelta) -> None:
         self.now += by
 
@@ -88,11 +100,3 @@ def create(conn: Connection) -> None:
     row = (1, 0, datetime.now(UTC))
     bulk.claim(conn, business_clock, ("id", "offset_seconds", "confirmed"), [row])
 
-
-def shift(conn: Connection, by: timedelta) -> datetime:
-    """Move business time ahead on purpose; returns the new time. The demo's "next working day"."""
-    row = conn.execute(sa.select(business_clock).where(business_clock.c.id == 1).with_for_update()).one()
-    seconds = row.offset_seconds + round(by.total_seconds())
-    now = datetime.now(UTC) + timedelta(seconds=seconds)
-    conn.execute(business_clock.update().values(offset_seconds=seconds, confirmed=now))
-    return now

@@ -35,6 +35,10 @@ class Config:
     webhook_networks: tuple[str, ...] = ()
     #: Where keys and papers are kept.
     directory: Path = Path("var")
+    #: The private key that signs the audit log, PEM; all instances need the same. Without it `directory` keeps one.
+    audit_key: Path | None = None
+    #: Which log its checkpoints speak for: a name like an address without scheme, that no other log has.
+    audit_origin: str = "imbang.example/audit"
 
     def url(self, service: str) -> str:
         return self.service_urls.get(service, self.database_url)
@@ -66,6 +70,8 @@ def from_environment(names: tuple[str, ...]) -> Config:
         demo=env.bool("IMBANG_DEMO", False),
         webhook_networks=tuple(env.list("IMBANG_WEBHOOK_NETWORKS", [])),
         directory=directory,
+        audit_key=Path(key) if (key := env.str("IMBANG_AUDIT_KEY", "")) else None,
+        audit_origin=env.str("IMBANG_AUDIT_ORIGIN", Config.audit_origin),
     )
     config.check()
     return config

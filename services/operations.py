@@ -9,6 +9,7 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import marshmallow as ma
 import msgspec
 import sqlalchemy as sa
 from flask import Blueprint, Response, abort, flash, jsonify, make_response, redirect, render_template, request
@@ -155,9 +156,16 @@ documents_door = Blueprint("documents", __name__)
 DOORS = (door, api_door, documents_door)
 
 
+class Narrowed(ma.Schema):
+    """One service instead of all, and the subject after which its waiting ones continue."""
+
+    service = ma.fields.String(load_default="")
+    after = ma.fields.String(load_default="")
+
+
 @door.get("/")
 @requires(ROLE)
-def page() -> Response:
+def page() -> AnyResponse:
     """The page of operations; asked again with its ETag it is sent only when something changed."""
     only, after = request.args.get("service", ""), request.args.get("after", "")
     shown = states(application(), only=only, after=after)
@@ -166,12 +174,12 @@ def page() -> Response:
     return response.make_conditional(request)
 
 
-@api_door.get("/")
+@api_door.get("/")  # type: ignore[untyped-decorator]
+@api_door.arguments(Narrowed, location="query")  # type: ignore[untyped-decorator]
 @requires(ROLE)
-def api() -> Response:
-    """The same as JSON. `service` narrows it to one, `after` continues its waiting subjects."""
-    shown = states(application(), only=request.args.get("service", ""), after=request.args.get("after", ""))
-    return jsonify(services=msgspec.to_builtins(shown))
+def api(query: dict[str, str]) -> Response:
+    """How far each service is, what waits or is parked and why, jobs, timers."""
+    return jsonify(services=msgspec.to_builtins(states(application(), only=query["service"], after=query["after"])))
 
 
 @door.post("/parked/<service>/release")

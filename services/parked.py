@@ -62,7 +62,7 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def stuck(conn: Connection, box: Inbox, *, parked: bool, after: str = "", limit: int = PAGE) -> list[Stuck]:
-    """The next subjects in their order, from `after` on: those parked by a failure, or those that wait for the world."""
+    """The next subjects after `after`, in their order: those parked by a failure, or those that wait for the world."""
     w, other = box.waiting, box.waiting.alias()
     same = other.c.subject == w.c.subject
     first = ~sa.exists().where(same, other.c.version < w.c.version)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def table(metadata: sa.MetaData, service: str) -> sa.Table:
-    """Accounts of which every sign-in up to a moment is void."""
+    """Accounts of which every sign-in before a moment is void."""
     return sa.Table(
         f"{service}_revoked",
         metadata,
@@ -47,4 +47,4 @@ class Revocations:
         before = sa.select(self._revoked.c.before).where(self._revoked.c.account == account)
         with self._engine.connect() as conn:
             moment = conn.scalar(before)
-        return moment is not None and signed_in <= moment
+        return moment is not None and signed_in < moment

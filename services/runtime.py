@@ -75,7 +75,7 @@ class Runtime:
         raise RuntimeError(f"still busy after {turns} turns")
 
     def relay(self, service: Service) -> int:
-        """Hand one batch of recorded events to the log; when there is none, say now and then that nothing is missing."""
+        """Hand one batch of recorded events to the log, or, when there is none, now and then a watermark."""
         with self.databases.writer(service.name).begin() as conn:
             return outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
 

@@ -14,6 +14,8 @@ from flask import Flask
 
 from events import documents
 from events.catalog import entry
+from services import operations
+from services.http import install_http
 from services.service import Service, Subscription
 
 #: Routes that are not ours, so nothing in our code guards them. Both are public on purpose.
@@ -25,7 +27,7 @@ Handler = Callable[..., Any]
 
 
 class Handled(msgspec.Struct, frozen=True):
-    """Something that arrives at a service, and the function that takes it. `kind` is `projects` or `reacts` or empty."""
+    """What arrives at a service, and the function that takes it. `kind` of an event's: `projects` or `reacts`."""
 
     service: str
     name: str
@@ -34,7 +36,7 @@ class Handled(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True, order=True):
-    """A route for one method. `guard`: `open`, `signed in`, roles of which one is needed, or None when there is none."""
+    """A route for one method. `guard`: `open`, `signed in`, roles of which one is needed, or None: unguarded."""
 
     rule: str
     method: str
@@ -60,7 +62,7 @@ def handlers_of(services: Iterable[Service], type_string: str) -> list[Handled]:
     return [
         _handled(service, type_string, subscription.handler, subscription.kind)
         for service in services
-        for subscription in service.subscriptions
+        for subscription in service.hears
         if _takes(subscription, type_string)
     ]
 
@@ -110,11 +112,11 @@ def _place(handler: Handler) -> str:
 
 
 def _doors(services: Iterable[Service]) -> Flask:
-    """The services' doors on a bare application."""
+    """The doors of the services and of the kernel on a bare application."""
     web = Flask("wiring", static_folder=None)
-    for service in services:
-        for door in service.doors:
-            web.register_blueprint(door)
+    install_http(web)
+    for door in (*operations.DOORS, *(door for service in services for door in service.doors)):
+        web.register_blueprint(door)
     return web
 
 

@@ -97,11 +97,8 @@ def preload(tx: Tx, people: Iterable[str], positions: Iterable[str]) -> None:
     tx.preload(position, posts, [(p,) for p in wanted])
     homes = {row["unit"] for row in posts}
     tx.preload(unit, _rows(conn, unit, homes), [(u,) for u in homes])
-    taken = (
-        sa.select(person.c.position, sa.func.count().label("n"))
-        .where(person.c.position.in_(wanted))
-        .group_by(person.c.position)
-    )
+    here = person.c.position
+    taken = sa.select(here, sa.func.count().label("n")).where(here.in_(wanted)).group_by(here)
     tx.memo["occupied"] = {row.position: row.n for row in conn.execute(taken)}
 
 

@@ -40,7 +40,7 @@ def draft_proposals(tx: Tx, event: Event) -> None:
 
 
 def cancel_outdated(tx: Tx, event: Event) -> None:
-    """What a draft rested on has changed before anyone sponsored it: the engine cancels it. A sponsored case goes on."""
+    """The need of a draft is gone before anyone sponsored it: the engine cancels it. A sponsored case goes on."""
     mutation = drafted_from(event.data.proposal)
     case = cases(tx).get(mutation)
     if case is not None and case.now.state == "DRAFT":

@@ -31,18 +31,22 @@ SHARED = frozenset(
 PLACES = {"source": "source", "target": "receiver"}
 
 
+def is_public(type: str) -> bool:
+    return CATALOG[type].audience == "public"
+
+
 def public_types() -> dict[str, EventType]:
     """The catalogue entries that may leave, by type."""
-    return {name: kind for name, kind in sorted(CATALOG.items()) if kind.audience == "public"}
+    return {name: kind for name, kind in sorted(CATALOG.items()) if is_public(name)}
 
 
 def public_form(event: Event, scope: str, home: Collection[str] = ()) -> bytes | None:
-    """The event as an endpoint of `scope` gets it, as CloudEvents structured JSON; None when it is none of its business.
+    """The event as an endpoint of `scope` gets it, in CloudEvents structured JSON; None when it does not concern it.
 
     `home`: the codes of the agencies of the unit, for an event about a unit. `sequence` orders the messages of a
     subject, with holes where internal events are (CloudEvents extension "sequence": sorts as text).
     """
-    if CATALOG[event.type].audience != "public":
+    if not is_public(event.type):
         return None
     data = {name: value for name, value in msgspec.to_builtins(event.data).items() if name in SHARED}
     if isinstance(event.data, MutationEvent):
@@ -70,5 +74,6 @@ def public_form(event: Event, scope: str, home: Collection[str] = ()) -> bytes |
 def _own_side(data: dict[str, Any], sides: Collection[str]) -> dict[str, Any]:
     own = data | {"agencies": [agency for agency in data["agencies"] if agency["side"] in sides]}
     if "move" in data:
-        own["move"] = {name: value for name, value in data["move"].items() if PLACES.get(name, *sides) in sides}
+        hidden = {place for place, side in PLACES.items() if side not in sides}
+        own["move"] = {name: value for name, value in data["move"].items() if name not in hidden}
     return own

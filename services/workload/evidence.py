@@ -20,7 +20,7 @@ from services.workload.staffing import Post, at_work, lasting
 from services.workload.working import Figure
 
 #: Runs a query: `tx.read` in a handler, `db.session.execute` behind a door.
-Read = Callable[[sa.Select[Any]], Result[Any]]
+Read = Callable[[sa.Select[*tuple[Any, ...]]], Result[*tuple[Any, ...]]]
 
 abk, task, load = table(Abk), table(AbkTask), table(Load)
 report, position, seat = table(ReportRow), table(Position), table(Seat)
@@ -97,9 +97,7 @@ def _window(read: Read, units: Collection[str]) -> dict[str, list[Report]]:
         reports = found[row.unit]
         if not reports or is_fresh(row.period_to, reports[0].period_to):
             counts = msgspec.json.decode(row.counts, type=dict[str, float])
-            reports.append(
-                Report(row.id, row.unit, row.period_from, row.period_to, row.days, counts, row.absent_days)
-            )
+            reports.append(Report(row.id, row.unit, row.period_from, row.period_to, row.days, counts, row.absent_days))
     return found
 
 

@@ -96,7 +96,7 @@ def need(load: Figure, wke: int = WKE) -> Figure:
     exact = Fraction(load.value) / wke
     people = math.floor(exact + Fraction(1, 2))
     division = Line("need_exact", "{} ÷ {}", (load.value, wke), float(exact))
-    return Figure(people, (*load.lines, division, Line("need", "⌊{} + 0.5⌋", (float(exact),), people)))
+    return Figure(people, (*load.lines, division, Line("need", "⌊{} + {}⌋", (float(exact), 0.5), people)))
 
 
 def ratio(load: Figure, staff: float, wke: int = WKE) -> Figure:

@@ -87,7 +87,7 @@ class Report(Base):
     absent_days: Mapped[float]
     counts: Mapped[str] = mapped_column(sa.Text)
     submitted_at: Mapped[datetime] = mapped_column(bulk.Instant)
-    account: Mapped[str | None] = mapped_column(sa.String(36))
+    account: Mapped[str | None] = mapped_column(sa.String(120))
     replaced_by: Mapped[str | None] = mapped_column(sa.String(36))
     __table_args__ = (sa.Index("workload_report_by_period", "unit", "period_to"),)
 

@@ -55,17 +55,17 @@ def _record(tx: Tx, standing: Row, evidence: Evidence, cause: Cause) -> Row | No
     ratio = measured.ratio.value
     verdict = judge(ratio, said)
     needed = to_balance(measured.load, measured.at_work, evidence.wke)
-    period = {"period_from": measured.period_from, "period_to": measured.period_to}
     event = tx.record(
         subject_of(unit),
         WorkloadMeasured(
             unit=unit,
             report=report,
+            period_from=measured.period_from,
+            period_to=measured.period_to,
             minutes=measured.minutes,
             available=measured.available,
             staff=staff,
             ratio=ratio,
-            **period,
         ),
     )
     figures = {"ratio": measured.ratio, "needed": needed, "staff": evidence.staff, "lasting": evidence.lasting}
@@ -76,7 +76,8 @@ def _record(tx: Tx, standing: Row, evidence: Evidence, cause: Cause) -> Row | No
         "cause": cause,
         "report": report,
         "abk": standing["abk"],
-        **period,
+        "period_from": measured.period_from,
+        "period_to": measured.period_to,
         "staff": staff,
         "ratio": ratio,
         "level": verdict.level,

@@ -205,8 +205,8 @@ def republish(world: World, subject: str) -> None:
         event = world.workload.outbox.event
         found = conn.execute(sa.select(event.c.event_id).where(event.c.subject == subject)).scalars().all()
         unpublished = world.workload.outbox.unpublished
-        topic = "workload"
-        rows = [{"event_id": i, "topic": topic, "shard": outbox.shard(subject, world.log.partitions(topic))} for i in found]
+        shard = outbox.shard(subject, world.log.partitions("workload"))
+        rows = [{"event_id": i, "topic": "workload", "shard": shard} for i in found]
         conn.execute(sa.insert(unpublished), rows)
 
 

@@ -56,7 +56,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     for unit, need in ((DONOR, 4), (COUNTER, 6)):
         made.tell(
             f"workload/unit/{unit}",
-            AbkFinalised(unit=unit, version=1, minutes=need * 75e3, need=need, wke=75_000, signed_on=date(2025, 12, 15)),
+            AbkFinalised(unit=unit, version=1, minutes=need * 75e3, need=need, wke=75000, signed_on=date(2025, 12, 15)),
         )
     made.drain()
     yield made

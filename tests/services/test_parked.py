@@ -22,7 +22,9 @@ OPERATOR = Actor(account="account-of-an-operator", person=None, roles=("operator
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Unit `a` has two reports of which the first parked it, unit `b` two that were applied."""
-    url = f"sqlite:///{tmp_path / 'imbang.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url = (
+        f"sqlite:///{tmp_path / 'imbang.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    )
     made = World(url)
     for unit in "ab":
         made.send(Register(unit))

@@ -1,0 +1,75 @@
+"""The screens of workload: the picture of all units, and one unit whose figures open to their working."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint, abort, make_response, render_template, request
+from werkzeug.wrappers import Response
+
+from services.auth import actor, requires
+from services.language import language
+from services.workload import reading
+from services.workload.freshness import STALE_AFTER
+from services.workload.measure import Thresholds, grade
+
+door = Blueprint("workload", __name__, url_prefix="/workload", template_folder="templates")
+
+SPARK = (240, 48)
+"""Width and height of the trend's line."""
+
+
+@door.get("/")
+@requires()
+def picture() -> Response:
+    """Who drowns, who idles, and who has not reported; the heaviest first."""
+    today, limits, opd = reading.today(), Thresholds(), request.args.get("opd") or None
+    units = sorted(reading.summaries(today), key=lambda row: (-(row["ratio"] or 0), row["unit"]))
+    silent, everyone = reading.silent_opds(units)
+    page = render_template(
+        "workload/picture.html",
+        units=units,
+        thresholds={"idle": limits.idle, "overload": limits.overload},
+        opd=opd,
+        silent=silent,
+        everyone=everyone,
+        stale_after=STALE_AFTER,
+    )
+    return _conditional(page, reading.fingerprint(units, opd, today))
+
+
+@door.get("/units/<unit>")
+@requires()
+def unit(unit: str) -> Response:
+    """One unit; `?measurement=` opens an earlier figure to the working it had."""
+    today = reading.today()
+    found = reading.view(unit, today, request.args.get("measurement", ""))
+    if found is None:
+        abort(404, f"There is no unit {unit}, or it has no such measurement.")
+    annual = found.figures.get("annual")
+    page = render_template(
+        "workload/unit.html",
+        today=today,
+        earlier="measurement" in request.args,
+        grade=grade(annual.value) if annual else None,
+        spark=sparkline([row.ratio for row in reversed(found.trend)]),
+        size=SPARK,
+        stale_after=STALE_AFTER,
+        **{name: getattr(found, name) for name in ("summary", "measured", "figures", "abk", "reports", "trend")},
+    )
+    return _conditional(page, reading.fingerprint(found.etag, today))
+
+
+def sparkline(ratios: Sequence[float]) -> str:
+    """The points of a line through these ratios, oldest first; 1.00 is half the height unless one exceeds 2."""
+    width, height = SPARK
+    top = max(2.0, *ratios) if ratios else 2.0
+    step = width / max(1, len(ratios) - 1)
+    return " ".join(f"{n * step:.1f},{height * (1 - ratio / top):.1f}" for n, ratio in enumerate(ratios))
+
+
+def _conditional(page: str, etag: str) -> Response:
+    """A page is the same for whom the data, the language and the account are."""
+    response = make_response(page)
+    response.set_etag(reading.fingerprint(etag, language(), actor().account))
+    return response.make_conditional(request)

@@ -1,0 +1,44 @@
+"""Generated documents say what the contracts say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from events import documents
+from events.catalog import CATALOG, EventType
+
+
+def test_the_generated_documents_are_fresh() -> None:
+    assert documents.check() == []
+
+
+def test_a_stale_document_is_found_and_written(tmp_path: Path) -> None:
+    documents.write(tmp_path)
+    assert documents.check(tmp_path) == []
+    with (tmp_path / "events/CATALOG.md").open("a") as catalogue:
+        catalogue.write("edited by hand")
+    assert len(documents.check(tmp_path)) == 1
+    assert documents.write(tmp_path) == [tmp_path / "events/CATALOG.md"]
+
+
+def test_every_module_with_contracts_is_in_the_documents() -> None:
+    folder = documents.ROOT / "events"
+    registering = {path.stem for path in folder.glob("*.py") if re.search(r"^@event\(", path.read_text(), re.MULTILINE)}
+    assert registering == {module.__name__.removeprefix("events.") for module in documents.CONTRACTS}
+
+
+def test_every_event_has_its_entry() -> None:
+    entries = re.findall(r"^### `(.+)`$", documents.catalogue(), re.MULTILINE)
+    assert sorted(entries) == sorted(kind.type for kind in documents.kinds())
+
+
+def test_types_of_other_modules_stay_out_of_the_documents() -> None:
+    class Stray:
+        __module__ = "tests.somewhere"
+
+    CATALOG["stray.event"] = EventType("stray.event", 1, "workload", "internal", Stray)
+    try:
+        assert "stray.event" not in {kind.type for kind in documents.kinds()}
+    finally:
+        del CATALOG["stray.event"]
