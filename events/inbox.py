@@ -22,13 +22,14 @@ GAP, NOT_YET, RETRY, FAILED, BEHIND = "gap", "not_yet", "retry", "failed", "behi
 
 
 class Inbox(NamedTuple):
-    """The four tables of one service."""
+    """The five tables of one service."""
 
     service: str
     claim: sa.Table
     position: sa.Table
     applied: sa.Table
     waiting: sa.Table
+    dismissed: sa.Table
 
 
 class Waiting(NamedTuple):
@@ -84,7 +85,18 @@ def tables(metadata: sa.MetaData, service: str) -> Inbox:
         sa.Column("retry_at", bulk.Instant),
         sa.Column("attempts", sa.Integer, nullable=False),
     )
-    return Inbox(service, claim, position, applied, waiting)
+    dismissed = sa.Table(
+        f"{service}_dismissed",
+        metadata,
+        sa.Column("subject", sa.String(120), primary_key=True),
+        sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("event_id", bulk.Id, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("account", sa.String(80), nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("at", bulk.Instant, nullable=False),
+    )
+    return Inbox(service, claim, position, applied, waiting, dismissed)
 
 
 def positions(conn: Connection, inbox: Inbox, *, lock: Iterable[Place] = ()) -> dict[Place, Position]:
@@ -133,7 +145,7 @@ def wake(conn: Connection, inbox: Inbox, subjects: Sequence[str], now: datetime)
     """What waited for one of these subjects is tried again."""
     if subjects:
         w = inbox.waiting
-        awaiting = w.c.awaits.in_(subjects) & w.c.reason.in_((NOT_YET, GAP))
+        awaiting = w.c.awaits.in_(subjects) & (w.c.reason == NOT_YET)
         conn.execute(w.update().where(awaiting).values(retry_at=now))
 
 

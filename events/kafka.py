@@ -198,7 +198,7 @@ class _KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             consumer = self._consumer or self._join()
             if self._rewound:
-                self.on_partitions_assigned(consumer.assignment())
+                self._place(consumer.assignment())
                 self._rewound = False
             fetched = consumer.poll(timeout_ms=round(self.wait * 1000), max_records=limit + len(self._unproven))
             self._watch(consumer)
@@ -224,13 +224,7 @@ class _KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._unproven.clear()
 
     def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
-        positions = self.positions() if assigned else {}
-        for place in assigned:
-            position = positions.get((self._topic(place), place.partition), Position())
-            self._taken[place] = position
-            self._consumer.seek(place, position.offset - 1 if position.last_id else position.offset)
-            if position.last_id:
-                self._unproven[place] = position
+        self._place(assigned)
         self._outside = None
 
     def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
@@ -266,6 +260,16 @@ class _KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         # middle of that, it stays without partitions for ever.
         consumer.topics()
         return consumer
+
+    def _place(self, places: Collection[Any]) -> None:
+        """Go on at the stored positions; where there is a record before, begin with it."""
+        positions = self.positions() if places else {}
+        for place in places:
+            position = positions.get((self._topic(place), place.partition), Position())
+            self._taken[place] = position
+            self._consumer.seek(place, position.offset - 1 if position.last_id else position.offset)
+            if position.last_id:
+                self._unproven[place] = position
 
     def _watch(self, consumer: Any) -> None:
         """Notice what the client does not: that it stays outside its group, and that the log ends before a position."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import signal
 import sys
@@ -72,6 +73,12 @@ def serve(app: Application) -> int:
     return 0
 
 
+@command("serve")
+def serve_command(arguments: argparse.Namespace) -> int:
+    """Serve the services of IMBANG_SERVICES on a database that was migrated: one instance of many."""
+    return serve(build(_config()))
+
+
 @command("migrate")
 def migrate_command(arguments: argparse.Namespace) -> int:
     """Create or update tables, topics and roles. Run before new code starts."""
@@ -84,9 +91,9 @@ def migrate_command(arguments: argparse.Namespace) -> int:
 @command("demo")
 def demo(arguments: argparse.Namespace) -> int:
     """The main job, headless: from a load surge to people at work, and back. Prints the story; --json its figures."""
-    from deploy.sample import story
+    from deploy.sample import demo as headless
 
-    figures = story.tell(quiet=arguments.json)
+    figures = headless.tell((lambda line: None) if arguments.json else print)
     _print(figures, arguments.json)
     return 0 if figures["audit_verified"] and not figures["effects_duplicated"] else 1
 
@@ -147,11 +154,7 @@ def down(arguments: argparse.Namespace) -> int:
 
 def _config(demo: bool | None = None) -> Config:
     config = from_environment(NAMES)
-    if demo is not None:
-        import dataclasses
-
-        config = dataclasses.replace(config, demo=demo)
-    return config
+    return config if demo is None else dataclasses.replace(config, demo=demo)
 
 
 def _print(facts: Any, as_json: bool) -> None:
@@ -174,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, function in COMMANDS.items():
         sub = commands.add_parser(name, help=(function.__doc__ or "").split("\n")[0])
         sub.add_argument("--json", action="store_true", help="print facts as one JSON object")
+        sub.add_argument("--directory", help="where this instance keeps its files; names it in a list of processes")
         if name == "run":
             sub.add_argument("--demo", action=argparse.BooleanOptionalAction, help="with the sample province")
     chosen = parser.parse_args(arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flask import Flask, redirect
@@ -10,14 +10,16 @@ from flask_smorest import Api
 from werkzeug.wrappers import Response
 
 from events.log import DatabaseLog, EventLog
-from services import audit, identity, mutations, optimizer, personnel, webhooks, workload
+from services import audit, identity, mutations, operations, optimizer, personnel, webhooks, workload
 from services.auth import Void, install_auth, open_door
 from services.clock import Clock, DatabaseClock
 from services.committer import Committer
 from services.config import EMBEDDED_LOG, Config
 from services.db import READER, Databases, db, prepared
+from services.demo import install_demo
 from services.http import install_http
 from services.language import install_languages
+from services.logs import install_logs
 from services.problems import install_problems
 from services.revocations import Revocations
 from services.runtime import Runtime
@@ -50,12 +52,17 @@ class Application:
     web: Flask
 
 
-def build(config: Config, clock: Clock | None = None, services: Sequence[Service] = SERVICES) -> Application:
-    """Put a process together. The database must have been migrated."""
+def build(
+    config: Config,
+    clock: Clock | None = None,
+    services: Sequence[Service] = SERVICES,
+    through: Callable[[EventLog], EventLog] = lambda log: log,
+) -> Application:
+    """Put a process together. The database must have been migrated. `through` may put something around the log."""
     chosen = [s for s in services if not config.services or s.name in config.services]
     databases = Databases(config)
     clock = clock or DatabaseClock()
-    event_log = open_log(config, databases, chosen)
+    event_log = through(open_log(config, databases, chosen))
     committer = Committer(databases, {s.name: s for s in chosen}, event_log, clock)
     runtime = Runtime(databases, chosen, event_log, clock, committer)
     app = Application(config, chosen, databases, clock, event_log, committer, runtime, Flask("services"))
@@ -96,14 +103,16 @@ def _build_web(app: Application) -> None:
         for engine in db.engines.values():
             prepared(engine, READER)
     install_http(web)
+    install_logs(web)
     install_auth(web, _void(app))
     install_languages(web)
     web.context_processor(lambda: {"demo": config.demo})
+    if config.demo:
+        install_demo(web)
     api = Api(web)
     install_problems(web)  # after the Api, whose own error documents it replaces
-    for service in app.services:
-        for door in service.doors:
-            (api if hasattr(door, "arguments") else web).register_blueprint(door)
+    for door in (*operations.DOORS, *(door for service in app.services for door in service.doors)):
+        (api if hasattr(door, "arguments") else web).register_blueprint(door)
 
     @web.get("/")
     @open_door

@@ -77,13 +77,13 @@ class DatabaseClock:
 
 
 class SetClock:
-    """A clock that stands still until it is moved: for tests and the headless demo."""
+    """A clock that stands still until it is moved: for tests and the headless demo. `real_wall`: wall time runs on."""
 
-    def __init__(self, now: datetime):
-        self.now = now.astimezone(UTC)
+    def __init__(self, now: datetime, *, real_wall: bool = False):
+        self.now, self.real_wall = now.astimezone(UTC), real_wall
 
     def read(self, conn: Connection) -> Moment:
-        return Moment(self.now, self.now)
+        return Moment(self.now, datetime.now(UTC) if self.real_wall else self.now)
 
     def timers_may_fire(self, conn: Connection) -> bool:
         return True

@@ -18,10 +18,11 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from events.log import EventLog, LogCut
+from services.batch import Batch, apply
 from services.clock import Clock
 from services.db import Databases
+from services.incoming import ConsumerStopped
 from services.service import Answer, Command, Retry, Service
-from services.transaction import Batch, ConsumerStopped, apply
 
 log = structlog.get_logger(__name__)
 

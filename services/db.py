@@ -54,7 +54,9 @@ class Databases:
 
     def _engine(self, url: str, role: str) -> Engine:
         if (url, role) not in self._engines:
-            self._engines[url, role] = prepared(sa.create_engine(url, pool_size=8, max_overflow=16), role)
+            # Parameters may be personal data, and errors go into logs.
+            engine = sa.create_engine(url, pool_size=8, max_overflow=16, hide_parameters=True)
+            self._engines[url, role] = prepared(engine, role)
         return self._engines[url, role]
 
     def close(self) -> None:

@@ -23,9 +23,9 @@ from events.log import Position
 from services.auth import open_door, requires
 from services.clock import Moment
 from services.http import application, submit
+from services.incoming import PARKED_LIMIT
 from services.parked import PAGE, Dismiss, Release, Stuck, stuck
 from services.service import Service
-from services.transaction import PARKED_LIMIT
 
 if TYPE_CHECKING:
     from services.app import Application

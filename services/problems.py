@@ -8,10 +8,10 @@ import structlog
 from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from services.batch import Reused
 from services.committer import Busy, OutcomeUnknown
 from services.language import language
 from services.service import Refused, Words
-from services.transaction import Reused
 
 log = structlog.get_logger(__name__)
 

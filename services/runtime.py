@@ -19,11 +19,12 @@ from sqlalchemy.engine import Connection
 from events import inbox, outbox
 from events.log import EventLog, LogCut, Place, Position, Reader
 from services import jobs, timers
+from services.batch import Batch
 from services.clock import Clock
 from services.committer import BATCH, Committer
 from services.db import Databases
+from services.incoming import ConsumerStopped
 from services.service import Firing, Retry, Service
-from services.transaction import Batch, ConsumerStopped
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,9 @@ class Runtime:
         self.clock, self.committer = clock, committer
         self.stopped: dict[str, str] = {}
         self.stopping = threading.Event()
+        self._stopped = threading.Event()
         self._crank: threading.Thread | None = None
+        self._committing: threading.Thread | None = None
         self._readers: dict[str, Reader] = {}
         self._beaten: dict[str, datetime] = {}
         self._threads: list[threading.Thread] = []
@@ -180,9 +183,9 @@ class Runtime:
             if service.jobs:
                 self._employ(service)
         if self._single_writer():
-            self._thread("crank", self._turn_on)
+            self._committing = self._thread("crank", self._turn_on)
             return
-        self._thread("committer", self._commit)
+        self._committing = self._thread("committer", self._commit)
         for service in self.services:
             for step in (self.relay, self.read, self.fire, self.retry):
                 if step == self.relay or self._has(service, step):
@@ -195,16 +198,19 @@ class Runtime:
         needs = {"read": service.topics, "retry": service.topics, "fire": service.timers}
         return bool(needs[step.__name__])
 
-    def _thread(self, name: str, body: Callable[[], None]) -> None:
+    def _thread(self, name: str, body: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=self._guarded, args=(name, body), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
     def _guarded(self, name: str, body: Callable[[], None]) -> None:
         """A dead step must not leave a half-alive process: nobody waits for it, and the supervisor starts it anew."""
         try:
             body()
         except BaseException as error:
+            if self._stopped.is_set():
+                return  # what did not end in time is let go of
             log.critical("thread died", thread=name, error=repr(error), exc_info=True)
             self.committer.fail_all(RuntimeError("the committer died; the outcome of this command is unknown"))
             os._exit(70)
@@ -214,9 +220,11 @@ class Runtime:
         while not self.stopping.is_set():
             if not self._patiently(lambda: self._turn(self.relay, self.read, self.fire, self.retry)):
                 self.committer.wait(POLL)
+        self._commit()
 
     def _commit(self) -> None:
-        while not self.stopping.is_set():
+        """Goes on until all others have ended, so that what they were doing is not lost."""
+        while not self._stopped.is_set():
             if not self.committer.step():
                 self.committer.wait(POLL)
 
@@ -275,13 +283,15 @@ class Runtime:
 
     def stop(self, timeout: float = 10.0) -> None:
         """Finish the running step and let go of everything."""
-        self.stopping.set()
-        self._wake()
-        with self.committer.arrived:
-            self.committer.arrived.notify_all()
         deadline = time.monotonic() + timeout
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        others = [t for t in self._threads if t is not self._committing]
+        for flag, threads in ((self.stopping, others), (self._stopped, self._threads)):
+            flag.set()
+            self._wake()
+            with self.committer.arrived:
+                self.committer.arrived.notify_all()
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
         for reader in self._readers.values():
             reader.close()
         self.committer.close()

@@ -13,15 +13,18 @@ from functools import cache
 
 from deploy.sample.model import Province
 from deploy.sample.province import DAY_ZERO, generate
+from events import ids
 from services.app import Application
+from services.service import Command
+from services.workload import commands as workload
 from services.workload.measure import WINDOW, Report
-from workflow.calendar import ZONES
+from workflow.calendar import ZONES, Zone
 from workflow.library import calendar
 
 #: Working days for which a surge keeps its height.
 SURGE_LASTS = 60
 MORNING = time(8, 0)
-ZONE = "WIT"
+ZONE: Zone = "WIT"
 
 
 @cache
@@ -84,3 +87,20 @@ def _daily(week: Report, day: date) -> Report:
     """A fifth of an ordinary week."""
     counts = {task: round(n / WINDOW) for task, n in week.counts.items()}
     return _on(replace(week, days=1, counts=counts), day)
+
+
+def report_day(app: Application, day: date) -> None:
+    """The evening of a working day: the units report what they did."""
+    reports = [
+        workload.SubmitReport(
+            unit=report.unit,
+            period_from=report.period_from,
+            period_to=report.period_to,
+            lines=[workload.Counted(task=task, volume=count) for task, count in report.counts.items()],
+            absent_days=report.absent_days,
+        )
+        for report in reports_of(day)
+    ]
+    if reports:
+        command_id = ids.derived("sample report", day.isoformat())
+        app.committer.submit("workload", Command(id=command_id, data=workload.SubmitReports(reports=reports)))

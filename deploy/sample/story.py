@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Protocol
 
-from deploy.sample.browserless import Http, Turned, Visitor
+from deploy.sample.browserless import Http, Visitor
 from deploy.sample.days import next_working_day, province
 from deploy.sample.load import PASSWORD, employee_login
 
@@ -72,8 +72,9 @@ class Story:
         return self.told
 
     def is_over(self) -> bool:
-        everyone_back = bool(self.told.completed) and self.told.completed == self.told.returned
-        return everyone_back and self._last_help is not None and self.stage.today() > self._last_help + timedelta(days=30)
+        if self._last_help is None or self.told.completed != self.told.returned:
+            return False
+        return self.stage.today() > self._last_help + timedelta(days=30)
 
     def play_day(self) -> None:
         """Everybody works their inbox until nothing is left for today."""
@@ -99,18 +100,8 @@ class Story:
         """The person behind a login, signed in; sessions last a morning."""
         if login not in self._cast:
             name = employee_login(login.removeprefix("person:")) if login.startswith("person:") else login
-            if login.startswith("person:"):
-                self._open_account(login.removeprefix("person:"), name)
             self._cast[login] = Visitor(self.stage.http(), name, PASSWORD)
         return self._cast[login]
-
-    def _open_account(self, person: str, login: str) -> None:
-        opening = {"login": login, "label": login, "person": person, "password": PASSWORD}
-        try:
-            self.visitor("operator").post_json("/api/identity/accounts", opening)
-        except Turned as problem:
-            if "login" not in str(problem):
-                raise
 
     def sponsor(self) -> int:
         """The personnel officer submits the drafts of the optimizer: a named human takes each on."""
@@ -202,7 +193,7 @@ class Story:
     # What the load does meanwhile, read where anyone can read it.
 
     def watch(self) -> None:
-        """Follow the load of the units that are helped: at its worst, on the last day of the help, thirty days later."""
+        """Follow the load of the units that are helped: the worst, on the last day of the help, thirty days later."""
         picture = self.visitor("bkd").http.get("/api/workload/picture").json()
         ratios = {u["unit"]: u["ratio"] for u in picture["units"] if u["unit"] in self.told.helped and u["ratio"]}
         if not ratios:

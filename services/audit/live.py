@@ -180,6 +180,4 @@ def _finding(
 ) -> Finding:
     words = {"where": where, "entry": entry, "subject": subject, "version": version}
     indonesian, english = (meaning.format(**words) for meaning in MEANINGS[kind])
-    return Finding(
-        kind=kind, where=where, entry=entry, subject=subject, version=version, id=indonesian, en=english
-    )  # fmt: skip
+    return Finding(kind=kind, where=where, entry=entry, subject=subject, version=version, id=indonesian, en=english)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 
 from events import bulk, ids
 from events.envelope import digest
@@ -29,6 +30,8 @@ from services.transaction import Tx
 
 if TYPE_CHECKING:
     from services.app import Application
+
+log = structlog.get_logger(__name__)
 
 #: A checkpoint is due after so many entries, or so long after the first entry that none covers (wall time).
 EVERY = 256
@@ -64,6 +67,7 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
 
 
 def seal_event(tx: Tx, event: Event) -> None:
+    """Put an event behind the earlier ones of its batch; no handler may follow that can still refuse it."""
     batch: _Batch = tx.memo[_Batch]
     batch.events.append(event)
 
@@ -85,6 +89,7 @@ def finish(tx: Tx) -> None:
 
 
 def _ask_for_signature(tx: Tx, before: int, after: int) -> None:
+    """Ask once for each stretch of entries, so that steady traffic never puts the signature off."""
     last = reading.last_checkpoint(tx._conn)
     covered = last.size if last else 0
     if (before - covered) // EVERY < (after - covered) // EVERY:
@@ -143,7 +148,11 @@ def publish(tx: Tx, command: Command) -> Answer:
 
 
 def publish_head(app: Application) -> None:
-    """Sign the head of the log now. Raises Refused like `signed_head`."""
-    head = signed_head(Read(app.databases.reader("audit").connect, app.config))
+    """Have the last checkpoint cover every entry of now; where signing is refused, what was signed before stands."""
+    try:
+        head = signed_head(Read(app.databases.reader("audit").connect, app.config))
+    except Refused as refusal:
+        log.error("head not signed", rule=refusal.rule)
+        return
     if head is not None:
         app.committer.submit("audit", Command(id=ids.new(), data=head))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from events.mutation import PlacementStarted, TempEnded, TempExtended
 from events.personnel import IncumbencyChanged
 from services.db import table
@@ -60,7 +62,7 @@ def end(tx: Tx, event: Event) -> None:
 
 
 def _move(tx: Tx, begun: PlacementStarted) -> None:
-    """The home post moves: the new row of its history ends the one before."""
+    """The home post moves, with the working time that is not lent: the new row of its history ends the one before."""
     row = _registered(tx, begun.person)
     if begun.started_on < row["since"]:
         raise ValueError(f"mutation {begun.mutation} starts before its person's present post did")
@@ -70,7 +72,13 @@ def _move(tx: Tx, begun: PlacementStarted) -> None:
         {"person": row["id"], "since": begun.started_on, "position": post["id"], "mutation": begun.mutation},
     )
     tx.upsert(person, row | {"position": post["id"], "unit": post["unit"], "since": begun.started_on})
-    _tell(tx, begun.person, "definitive", row, post, begun.started_on, begun.mutation)
+    _tell(tx, begun.person, "definitive", row, post, begun.started_on, begun.mutation, share=1 - _lent(tx, row["id"]))
+
+
+def _lent(tx: Tx, person_id: str) -> float:
+    """The share of working time that a person owes to running duties."""
+    running = sa.select(sa.func.coalesce(sa.func.sum(duty.c.share), 0.0))
+    return float(tx.read(running.where(duty.c.person == person_id, duty.c.back_on.is_(None))).scalar_one())
 
 
 def _lend(tx: Tx, begun: PlacementStarted) -> None:

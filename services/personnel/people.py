@@ -27,12 +27,12 @@ card, incumbency = table(Card), table(Incumbency)
 def register_people(tx: Tx, command: Command) -> Answer:
     """All of a batch, or none of it when one person is at fault; the refusal names the row and the field."""
     data: RegisterPeople = command.data  # type: ignore[assignment]
-    digits = [_checked(tx, row, new) for row, new in enumerate(data.people)]
+    digits = [_checked(tx, row, new) for row, new in enumerate(data.people, start=1)]
     numbers = [number_of(tx, d) for d in digits]
     known = _among(tx, card.c.person, [new.person for new in data.people if new.person])
     taken = _among(tx, card.c.number, numbers)
     people = []
-    for row, (new, number) in enumerate(zip(data.people, numbers, strict=True)):
+    for row, (new, nip, number) in enumerate(zip(data.people, digits, numbers, strict=True), start=1):
         person_id = new.person or str(uuid4())
         with _at(row):
             if person_id in known:
@@ -42,7 +42,7 @@ def register_people(tx: Tx, command: Command) -> Answer:
         known.add(person_id)
         taken.add(number)
         _register(tx, person_id, new)
-        seal_card(tx, person_id, new.name, digits=digits[row], number=number)
+        seal_card(tx, person_id, new.name, digits=nip, number=number)
         people.append(person_id)
     return {"people": people}
 
@@ -77,7 +77,7 @@ def _register(tx: Tx, person_id: str, new: NewPerson) -> None:
 
 @contextmanager
 def _at(row: int) -> Iterator[None]:
-    """A refusal inside says which row of the batch it is about, counted from 0."""
+    """A refusal inside says which row of the batch it is about, counted from 1."""
     try:
         yield
     except Refused as refusal:

@@ -52,9 +52,9 @@ def staffed_by(scopes: set[str]) -> sa.ColumnElement[bool]:
 
 def occupied(positions: Sequence[Position]) -> dict[str, int]:
     """How many people have their home post in each of these positions."""
-    counted = sa.select(Person.position, sa.func.count()).group_by(Person.position)
+    counted = sa.select(Person.position, sa.func.count().label("people")).group_by(Person.position)
     rows = db.session.execute(counted.where(Person.position.in_([p.id for p in positions])))
-    return dict(rows.tuples().all())
+    return {row.position: row.people for row in rows}
 
 
 def holders(offices: Sequence[Office], on: date) -> dict[str, list[Holding]]:

@@ -51,7 +51,7 @@ def waiting(keys: Sequence[str]) -> dict[str, int]:
     """How many messages wait for each endpoint."""
     mine = Delivery.endpoint.in_(keys) & Delivery.state.in_(OPEN)
     counts = sa.select(Delivery.endpoint, sa.func.count()).where(mine).group_by(Delivery.endpoint)
-    return dict(db.session.execute(counts).tuples().all())
+    return dict(db.session.execute(counts).all())
 
 
 def deliveries(key: str = "", state: str = "", after: str = "", limit: int = PAGE) -> Sequence[Delivery]:

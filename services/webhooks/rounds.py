@@ -37,10 +37,7 @@ def serve(tx: Tx, row: Mapping[str, Any]) -> None:
     """Have a round made when the next message of an endpoint is due, and not before its pause ends."""
     if row["state"] != ENABLED:
         return
-    first = sa.select(sa.func.min(delivery.c.next_at)).where(
-        delivery.c.endpoint == row["id"], delivery.c.state.in_(OPEN)
-    )
-    due = tx.read(first).scalar()
+    due = tx.read(sa.select(sa.func.min(delivery.c.next_at)).where(_sendable(row))).scalar()
     if due is not None:
         serve_at(tx, row, due)
 
@@ -82,20 +79,25 @@ def _due(conn: Connection, row: Mapping[str, Any], wall: datetime) -> Sequence[t
     """Ids and bodies of the messages to attempt now, the longest due first."""
     if row["state"] != ENABLED or (row["paused_until"] or wall) > wall:
         return []
-    mine = (delivery.c.endpoint == row["id"]) & delivery.c.state.in_(OPEN)
     statement = (
         sa.select(delivery.c.event, delivery.c.body)
-        .where(mine, delivery.c.next_at <= wall)
+        .where(_sendable(row), delivery.c.next_at <= wall)
         .order_by(delivery.c.next_at, delivery.c.event)
         .limit(1 if row["failing_since"] else ROUND)
     )
-    if row["ordered"]:
-        earlier = delivery.alias()
-        before = (
-            (earlier.c.endpoint == delivery.c.endpoint)
-            & (earlier.c.subject == delivery.c.subject)
-            & (earlier.c.sequence < delivery.c.sequence)
-            & earlier.c.state.in_(OPEN)
-        )
-        statement = statement.where(~sa.exists().where(before))
     return [(event, body) for event, body in conn.execute(statement)]
+
+
+def _sendable(row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    """The open messages of an endpoint; of one that is ordered, the first of each subject."""
+    mine = sa.and_(delivery.c.endpoint == row["id"], delivery.c.state.in_(OPEN))
+    if not row["ordered"]:
+        return mine
+    earlier = delivery.alias()
+    before = sa.exists().where(
+        earlier.c.endpoint == delivery.c.endpoint,
+        earlier.c.subject == delivery.c.subject,
+        earlier.c.sequence < delivery.c.sequence,
+        earlier.c.state.in_(OPEN),
+    )
+    return sa.and_(mine, ~before)

@@ -11,18 +11,20 @@ import pytest
 import sqlalchemy as sa
 
 from events import ids, inbox, outbox
-from events.log import DatabaseLog, LogCut
+from events.kafka import KafkaLog, create_topics
+from events.log import DatabaseLog, EventLog, LogCut, Record
 from events.personnel import UnitRegistered
 from events.workload import WorkloadChanged
 from services import jobs
+from services.batch import Batch
 from services.clock import SetClock
 from services.committer import Committer
-from services.config import Config
+from services.config import EMBEDDED_LOG, Config
 from services.db import Databases
 from services.migrate import migrate
 from services.runtime import Runtime
 from services.service import Command, Event, Firing, NotYet, Refused, Service, Words, projects, reacts
-from services.transaction import Batch, Tx
+from services.transaction import Tx
 
 MORNING = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
 
@@ -54,9 +56,9 @@ def load_event(unit: str, ratio: float) -> WorkloadChanged:
 
 
 class World:
-    """Two toy services on one database."""
+    """Two toy services on one database. Not `new`: one more process on what another World has migrated."""
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, log_url: str = EMBEDDED_LOG, *, new: bool = True):
         self.faults: dict[str, Exception] = {}
         meters, mirror = sa.MetaData(), sa.MetaData()
         self.load = sa.Table(
@@ -69,6 +71,7 @@ class World:
             name="workload",
             metadata=meters,
             commands={Register: self.register, Report: self.report},
+            beats=("workload",),
         )
         self.optimizer = Service(
             name="optimizer",
@@ -85,12 +88,20 @@ class World:
         self.clock = SetClock(MORNING)
         self.databases = Databases(Config(database_url=url))
         services = [self.workload, self.optimizer]
-        migrate(self.databases, services)
-        self.log = DatabaseLog(self.databases.reader("workload"))
+        if new:
+            migrate(self.databases, services)
+        self.log = self.open_log(log_url, new)
         self.committer = Committer(self.databases, {s.name: s for s in services}, self.log, self.clock)
         self.runtime = Runtime(self.databases, services, self.log, self.clock, self.committer)
         self.fired: list[str] = []
         self.solves: list[str] = []
+
+    def open_log(self, url: str, new: bool) -> EventLog:
+        if url == EMBEDDED_LOG:
+            return DatabaseLog(self.databases.reader("workload"))
+        if new:
+            create_topics(url, parts=4)
+        return KafkaLog(url, wait=0.05)
 
     def register(self, tx: Tx, command: Command) -> dict[str, str]:
         unit = command.data.unit
@@ -137,16 +148,36 @@ class World:
         with self.databases.reader(service).connect() as conn:
             return [tuple(r) for r in conn.execute(sa.select(table).order_by(*table.primary_key.columns))]
 
+    def records(self, count: int) -> list[Record]:
+        """What the mirror reads next, not applied."""
+        found: list[Record] = []
+        while len(found) < count:
+            found += self.runtime._reader(self.optimizer).read(100)
+        return found
+
+    def catch_up(self) -> None:
+        """The mirror applies what is in the log, and does nothing else."""
+        while self.runtime._behind(self.optimizer):
+            self.runtime.read(self.optimizer)
+        self.runtime.retry(self.optimizer)
+
     def times(self) -> dict[object, object]:
         return dict(self.rows("optimizer", self.seen))  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+ON_DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+ON_KAFKA = pytest.param("kafka", marks=[pytest.mark.postgres, pytest.mark.kafka])
+
+
+@pytest.fixture(params=[*ON_DATABASES, ON_KAFKA])
+def world(request: pytest.FixtureRequest, tmp_path: Path, topic_prefix: str) -> Iterator[World]:
     if request.param == "sqlite":
         made = World(f"sqlite:///{tmp_path / 'imbang.db'}")
-    else:
+    elif request.param == "postgres":
         made = World(request.getfixturevalue("postgres_url"))
+    else:
+        log_url = f"kafka://{request.getfixturevalue('kafka_address')}/{topic_prefix}"
+        made = World(request.getfixturevalue("postgres_url"), log_url)
     yield made
     made.runtime.stop()
 
@@ -185,7 +216,7 @@ def test_records_delivered_twice_take_effect_once(world: World) -> None:
     world.send(Register("a"))
     world.send(Report("a", 1.4))
     world.runtime.relay(world.workload)
-    records = world.runtime._reader(world.optimizer).read(100)
+    records = world.records(2)
     for _ in range(3):
         world.committer.offer("optimizer", Batch(records=records))
     assert world.times() == {"a": 1}
@@ -268,8 +299,7 @@ def test_a_result_with_a_lost_lease_is_dropped(world: World) -> None:
     world.send(Register("a"))
     world.send(Report("a", 1.4))
     world.runtime.relay(world.workload)
-    world.runtime.read(world.optimizer)
-    world.runtime.read(world.optimizer)
+    world.catch_up()
     service = world.optimizer
     with world.databases.writer("optimizer").begin() as conn:
         (frozen,) = jobs.lease(conn, service.job, "optimizer", MORNING, MORNING, 1)
@@ -291,6 +321,7 @@ def test_events_of_a_subject_are_numbered_without_gaps(world: World) -> None:
     assert [b["subjectversion"] for b in bodies] == list(range(1, 32))
 
 
+@pytest.mark.parametrize("world", ON_DATABASES, indirect=True)
 def test_a_log_that_lost_its_tail_stops_the_consumer(world: World) -> None:
     for unit in "abc":
         world.send(Register(unit))
@@ -310,10 +341,32 @@ def test_a_log_that_lost_its_tail_stops_the_consumer(world: World) -> None:
 def test_bytes_that_are_no_event_are_kept_and_the_others_go_on(world: World) -> None:
     world.send(Register("a"))
     world.runtime.relay(world.workload)
-    (record,) = world.runtime._reader(world.optimizer).read(100)
+    (record,) = world.records(1)
     garbage = record._replace(body=b"\xff{", event_id=ids.new())
     following = record._replace(offset=record.offset + 1)
     world.committer.offer("optimizer", Batch(records=[garbage, following]))
     assert world.times() == {"a": 0}
     with world.databases.reader("optimizer").connect() as conn:
         assert inbox.parked(conn, world.optimizer.inbox) == 1
+
+
+def test_a_quiet_topic_says_every_twenty_seconds_how_fresh_it_is(world: World) -> None:
+    for pause, fresh_at in ((0, 0), (19, 0), (1, 20), (30, 50)):
+        world.clock.advance(timedelta(seconds=pause))
+        world.runtime.drain()
+        assert freshness(world) == {MORNING + timedelta(seconds=fresh_at)}
+
+
+def test_a_topic_whose_events_wait_for_the_relay_is_not_called_fresh(world: World) -> None:
+    world.runtime.drain()
+    world.clock.advance(timedelta(minutes=1))
+    world.send(Report("a", 1.4))
+    world.runtime.relay(world.workload)
+    world.catch_up()
+    assert freshness(world) == {MORNING}
+
+
+def freshness(world: World) -> set[datetime | None]:
+    with world.databases.reader("optimizer").connect() as conn:
+        found = inbox.positions(conn, world.optimizer.inbox)
+    return {position.fresh_at for (topic, _), position in found.items() if topic == "workload"}

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from events import ids
+from services.batch import Batch
 from services.committer import Answers
 from services.parked import Dismiss, Release, Stuck, stuck
 from services.service import Actor, Command, Refused
-from services.transaction import Batch
 from tests.services.test_kernel import Register, Report, World
 
 SUBJECT = "workload/unit/a"

@@ -1,0 +1,115 @@
+"""The demo: the story in one process on one SQLite file, over a log that repeats and delays, and its figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from deploy.sample import load
+from deploy.sample.browserless import Http, InProcess
+from deploy.sample.days import morning, next_working_day, report_day, today
+from deploy.sample.faults import FaultyLog
+from deploy.sample.ledger import doubled
+from deploy.sample.province import DAY_ZERO
+from deploy.sample.receiver import Receiver
+from deploy.sample.story import LAST_DAY, Story, Told
+from events.log import EventLog
+from services.app import NAMES, SERVICES, Application, build
+from services.audit.export import verify_all
+from services.clock import SetClock
+from services.config import Config
+from services.db import Databases
+from services.migrate import migrate
+
+
+class Embedded:
+    """The stage in this process: one thread turns everything."""
+
+    def __init__(self, app: Application, clock: SetClock):
+        self.app, self.clock = app, clock
+
+    def http(self) -> Http:
+        return InProcess(self.app.web.test_client())
+
+    def settle(self) -> None:
+        self.app.runtime.drain()
+
+    def next_day(self) -> date:
+        report_day(self.app, today(self.app))
+        self.settle()
+        following = next_working_day(today(self.app))
+        self.clock.now = morning(following)
+        return following
+
+    def today(self) -> date:
+        return today(self.app)
+
+
+def tell(say: Callable[[str], None], until: date = LAST_DAY) -> dict[str, Any]:
+    """Play the story in a fresh directory; returns its figures."""
+    began = time.monotonic()
+    with TemporaryDirectory(prefix="imbang-") as home:
+        clock = SetClock(morning(DAY_ZERO), real_wall=True)
+        config = Config(
+            database_url=f"sqlite:///{home}/imbang.db",
+            secret_key="demo",
+            demo=True,
+            webhook_networks=("127.0.0.0/8",),
+            directory=Path(home),
+        )
+        databases = Databases(config)
+        migrate(databases, SERVICES)
+        databases.close()
+        logs: list[FaultyLog] = []
+
+        def around(log: EventLog) -> EventLog:
+            logs.append(FaultyLog(log))
+            return logs[0]
+
+        app = build(config, clock, through=around)
+        say("Provinsi contoh dimuat ...")
+        load.load_once(app)
+        receiver = Receiver()
+        stage = Embedded(app, clock)
+        story = Story(stage, say)
+        listen(story, receiver)
+        told = story.tell(until)
+        figures = summed(app, told, receiver, logs[0]) | {"seconds": round(time.monotonic() - began, 1)}
+        receiver.close()
+        app.runtime.stop()
+    return figures
+
+
+def listen(story: Story, receiver: Receiver) -> None:
+    """The integrator registers an endpoint for everything public."""
+    registered = story.visitor("operator").post_json(
+        "/api/webhooks/endpoints", {"scope": "*", "url": receiver.url, "types": []}
+    )
+    receiver.secret = registered["secret"]
+
+
+def summed(app: Application, told: Told, receiver: Receiver, log: FaultyLog) -> dict[str, Any]:
+    """The figures of a finished story, each counted where it happened."""
+    with app.databases.reader("audit").connect() as conn:
+        twice = doubled(conn)
+        events = sum(conn.exec_driver_sql(f"SELECT count(*) FROM {n}_event").scalar_one() for n in NAMES)
+    return {
+        "proposals": told.proposals,
+        "mutations_completed": len(told.completed),
+        "temporary_returned": len(told.returned),
+        "escalated": told.escalated,
+        "max_load_ratio_before": round(told.before, 4),
+        "max_load_ratio_after": round(told.after, 4),
+        "max_load_ratio_later": round(told.later, 4),
+        "events": events,
+        "audit_verified": verify_all(app)["verified"],
+        "webhooks_verified": len(receiver.verified),
+        "webhooks_rejected": receiver.rejected,
+        "duplicates_injected": log.copies + log.repeats,
+        "delays_injected": log.delays,
+        "effects_duplicated": sum(twice.values()),
+    }

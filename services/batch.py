@@ -1,0 +1,186 @@
+"""One transaction for a batch of one service: admit, decide, write, commit.
+
+    positions -> applied, waiting -> the service's rows -> handlers -> events, rows, timers, jobs, claims -> COMMIT
+
+Locks are taken in that order, each sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import msgspec
+import structlog
+from sqlalchemy.engine import Connection
+
+from events import bulk, ids, inbox
+from events.log import EventLog, LogCut, Record
+from services import jobs, parked, timers
+from services.clock import Moment
+from services.incoming import Incoming, raise_if_fatal
+from services.service import Answer, Command, Firing, Refused, Retry, Service
+from services.transaction import Tx
+
+log = structlog.get_logger(__name__)
+
+
+class Reused(Exception):
+    """This Idempotency-Key was used before for another command"""
+
+
+@dataclass
+class Batch:
+    """What one transaction takes: commands, firings, job results, records of the log, subjects to retry."""
+
+    commands: list[Command] = field(default_factory=list)
+    firings: list[Firing] = field(default_factory=list)
+    results: list[tuple[jobs.Job, msgspec.Struct | None]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    due: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.commands) + len(self.firings) + len(self.results) + len(self.records) + len(self.due)
+
+    def alone(self) -> Iterator[Batch]:
+        """Each item in a batch of its own, in order."""
+        yield from (Batch(commands=[c]) for c in self.commands)
+        yield from (Batch(firings=[f]) for f in self.firings)
+        yield from (Batch(results=[r]) for r in self.results)
+        yield from (Batch(records=[r]) for r in self.records)
+        yield from (Batch(due=[d]) for d in self.due)
+
+
+def apply(
+    service: Service,
+    conn: Connection,
+    event_log: EventLog,
+    moment: Moment,
+    batch: Batch,
+    verdict: Exception | None = None,
+) -> dict[str, Answer | Exception]:
+    """Run a batch inside the open transaction of `conn`; returns the answer or refusal of each command by its id.
+
+    With `verdict` nothing is handled: the lone item of the batch is given up with that error (an event is parked).
+    Raises LogCut when records do not continue where this consumer stands.
+    """
+    tx = Tx(service, conn, moment)
+    records = _admit(tx, batch.records)
+    repeats = _repeats(tx, batch.commands)
+    events = Incoming(tx, records, batch.due, verdict)
+    commands = [c for c in batch.commands if c.id not in repeats]
+    if service.prepare is not None:
+        service.prepare(tx, [*commands, *batch.firings, *events.ahead()])
+    answers: dict[str, Answer | Exception] = dict(repeats)
+    for command in commands:
+        answers[command.id] = verdict or _command(tx, command)
+    _fire(tx, batch.firings, verdict)
+    _results(tx, batch.results, verdict)
+    events.run()
+    if service.finish is not None:
+        service.finish(tx)
+    tx.flush(event_log)
+    events.save()
+    _claim(tx, commands, answers)
+    return answers
+
+
+def _admit(tx: Tx, records: Sequence[Record]) -> list[Record]:
+    """Lock the positions of these records and move on: the events not applied before. A hole is a cut log."""
+    if not records:
+        return []
+    box = tx.service.inbox
+    places = {(r.topic, r.part) for r in records}
+    positions = inbox.positions(tx._conn, box, lock=places)
+    if len(positions) < len(places):
+        inbox.ensure_positions(tx._conn, box, places)
+        positions = inbox.positions(tx._conn, box, lock=places)
+    fresh = []
+    for record in records:
+        place = (record.topic, record.part)
+        position = positions[place]
+        if record.offset < position.offset:
+            continue
+        if record.offset > position.offset:
+            raise LogCut(f"{place[0]}/{place[1]}: got offset {record.offset}, expected {position.offset}")
+        positions[place] = position.after(record)
+        if record.watermark is None:
+            fresh.append(record)
+    inbox.move(tx._conn, box, positions)
+    return fresh
+
+
+def _repeats(tx: Tx, commands: Sequence[Command]) -> dict[str, Answer | Exception]:
+    """The stored answers of commands that were committed before."""
+    if not commands:
+        return {}
+    sent = {c.id: c for c in commands}
+    rows = bulk.lookup(tx._conn, tx.service.inbox.claim, "command_id", sent, ("command_id", "fingerprint", "answer"))
+    return {
+        i: msgspec.json.decode(answer) if fingerprint == sent[i].fingerprint else Reused(f"command {i}")
+        for i, fingerprint, answer in rows
+    }
+
+
+def _claim(tx: Tx, commands: Sequence[Command], answers: Mapping[str, Answer | Exception]) -> None:
+    """Claim the ids of what was done, with the answers. A refused command changed nothing and may be sent again."""
+    rows = []
+    for command in commands:
+        answer = answers[command.id]
+        if not isinstance(answer, Exception):
+            rows.append((command.id, command.fingerprint, msgspec.json.encode(answer), tx.wall))
+    rows.sort()
+    claimed = bulk.claim(tx._conn, tx.service.inbox.claim, ("command_id", "fingerprint", "answer", "at"), rows)
+    if len(claimed) < len(rows):
+        raise Retry("another instance committed one of these commands meanwhile")
+
+
+def _command(tx: Tx, command: Command) -> Answer | Exception:
+    handler = tx.service.commands.get(type(command.data)) or parked.COMMANDS.get(type(command.data))
+    if handler is None:
+        return TypeError(f"{tx.service.name} does not know the command {type(command.data).__name__}")
+    try:
+        with tx.item(command.id, command.correlation):
+            return handler(tx, command)
+    except Refused as refusal:
+        return refusal
+    except Exception as error:
+        raise_if_fatal(error)
+        log.exception("command failed", service=tx.service.name, command=type(command.data).__name__, id=command.id)
+        return error
+
+
+def _fire(tx: Tx, firings: Sequence[Firing], verdict: Exception | None) -> None:
+    """Fire the timers that are still set as they were when found due. One that failed is tried again in a minute."""
+    if not firings:
+        return
+    table = tx.service.timer
+    set_now = bulk.lookup(tx._conn, table, "subject", {f.subject for f in firings}, timers.COLUMNS, lock=True)
+    armings = {(s, n): a for s, n, a, _ in set_now}
+    for f in firings:
+        if armings.get((f.subject, f.name)) != f.arming:
+            continue
+        with tx.item(timers.firing_id(tx.service.name, f.subject, f.name, f.arming), ""):
+            if verdict is not None:
+                log.error("timer failed", service=tx.service.name, subject=f.subject, name=f.name, error=repr(verdict))
+                tx.arm(f.subject, f.name, tx.now + timedelta(minutes=1))
+            else:
+                tx.disarm(f.subject, f.name)
+                tx.service.timers[f.name](tx, f)
+
+
+def _results(tx: Tx, results: Sequence[tuple[jobs.Job, msgspec.Struct | None]], verdict: Exception | None) -> None:
+    """Take in what jobs found, unless their lease was lost meanwhile."""
+    for job, result in results:
+        if verdict is not None:
+            jobs.fail(tx._conn, tx.service.job, job, repr(verdict), None)
+            continue
+        if not jobs.finish(tx._conn, tx.service.job, job) or result is None:
+            continue
+        command_id = ids.derived("job", job.service, job.kind, job.key, str(job.fence))
+        try:
+            with tx.item(command_id, ""):
+                tx.service.commands[type(result)](tx, Command(id=command_id, data=result))
+        except Refused as refusal:
+            log.info("job result refused", service=job.service, kind=job.kind, key=job.key, rule=refusal.rule)
