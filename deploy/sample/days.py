@@ -69,18 +69,26 @@ def reports_of(day: date) -> Iterator[Report]:
             yield _daily(next(r for r in sample.reports if r.unit == unit), day)
     if next_working_day(day).isocalendar().week != day.isocalendar().week:
         monday = day - timedelta(days=day.weekday())
+        worked = _working_days(monday, day + timedelta(days=1))
         for report in sample.reports:
             if report.unit not in surging:
-                yield replace(report, report=f"{report.unit}.{day:%Y%m%d}", period_from=monday, period_to=day)
+                yield _week(report, monday, day, worked)
 
 
 def _working_days(start: date, day: date) -> int:
-    """Working days from `start` to `day`."""
+    """Working days from `start` on, before `day`."""
     return sum(calendar(ZONE).is_working(start + timedelta(days=n)) for n in range((day - start).days))
 
 
 def _on(report: Report, day: date) -> Report:
     return replace(report, report=f"{report.unit}.{day:%Y%m%d}", period_from=day, period_to=day)
+
+
+def _week(ordinary: Report, monday: date, last: date, worked: int) -> Report:
+    """An ordinary week, shorter by its holidays."""
+    counts = {task: round(n * worked / WINDOW) for task, n in ordinary.counts.items()}
+    report = f"{ordinary.unit}.{last:%Y%m%d}"
+    return replace(ordinary, report=report, period_from=monday, period_to=last, days=worked, counts=counts)
 
 
 def _daily(week: Report, day: date) -> Report:

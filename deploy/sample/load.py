@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -16,8 +18,9 @@ from deploy.sample.model import Province
 from events import ids
 from services.app import Application
 from services.identity.models import Account
+from services.optimizer.planning import SignAssessment
 from services.personnel import commands as personnel
-from services.service import Command
+from services.service import Actor, Command
 from services.workload import commands as workload
 
 __all__ = ["PASSWORD", "accounts_text", "employee_login", "load", "load_once"]
@@ -34,6 +37,7 @@ def load_once(app: Application) -> None:
             return
     move_clock(app, morning(province().day_zero))
     load(app, province())
+    sign_assessment(app, province())
 
 
 def load(app: Application, sample: Province) -> None:
@@ -44,6 +48,16 @@ def load(app: Application, sample: Province) -> None:
             command_id = ids.derived("sample", str(sample.seed), service, str(n))
             app.committer.submit(service, Command(id=command_id, data=data))
         app.runtime.drain()
+
+
+def sign_assessment(app: Application, sample: Province) -> None:
+    """The regional secretary signs the sample's impact assessment, without which nothing is proposed."""
+    document = hashlib.sha256((Path(__file__).parent / "DPIA.md").read_bytes()).hexdigest()
+    secretary = next(h.person for h in sample.holdings if h.office == "8200.pyb")
+    data = SignAssessment(instansi="8200", document=document)
+    command_id = ids.derived("sample assessment", document)
+    app.committer.submit("optimizer", Command(id=command_id, data=data, actor=Actor("sample", secretary)))
+    app.runtime.drain()
 
 
 def registrations(sample: Province) -> Iterator[msgspec.Struct]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Protocol
 
-from deploy.sample.browserless import Http, Visitor
+from deploy.sample.browserless import Http, Turned, Visitor
 from deploy.sample.days import next_working_day, province
 from deploy.sample.load import PASSWORD, employee_login
 
@@ -125,6 +125,13 @@ class Story:
 
     # What each duty leads to. An `again` duty (a view on an extension) is left: nobody asks for one.
 
+    def _case(self, who: Visitor, mutation: str) -> dict[str, Any]:
+        reply = who.http.get(f"/api/mutations/{mutation}")
+        if reply.status != 200:
+            raise Turned(f"{who.login} reads {mutation}: {reply.status} {reply.text}")
+        state: dict[str, Any] = reply.json()["case"]
+        return state
+
     def do_screening(self, who: Visitor, mutation: str, case: dict[str, Any]) -> bool:
         who.act(mutation, "screen", outcome="pass")
         return True
@@ -153,7 +160,7 @@ class Story:
 
     def do_decision(self, who: Visitor, mutation: str, case: dict[str, Any]) -> bool:
         today = self.stage.today()
-        move = who.http.get(f"/api/mutations/{mutation}").json()["case"]["move"]
+        move = self._case(who, mutation)["move"]
         start = max(date.fromisoformat(move["start"]), next_working_day(today))
         number = f"800.1.11.1/{mutation[-6:]}/2026"
         who.act(mutation, "sign", number=number, decree_date=str(today), effective_on=str(start))
@@ -169,7 +176,7 @@ class Story:
 
     def do_start(self, who: Visitor, mutation: str, case: dict[str, Any]) -> bool:
         today = self.stage.today()
-        effective = who.http.get(f"/api/mutations/{mutation}").json()["case"]["effective_on"]
+        effective = self._case(who, mutation)["effective_on"]
         if today < date.fromisoformat(effective):
             return False
         who.act(mutation, "start", started_on=str(today))

@@ -60,6 +60,15 @@ class Town(World):
         return sum(int(str(n)) for n in self.times().values()) >= enough
 
 
+@contextmanager
+def founded(database_url: str, log_url: str) -> Iterator[Town]:
+    town = Town(database_url, log_url)
+    try:
+        yield town
+    finally:
+        town.runtime.stop()
+
+
 def live(database_url: str, log_url: str) -> None:
     """The life of another process: it consumes until it is killed."""
     Town(database_url, log_url, new=False).runtime.start()
@@ -141,9 +150,8 @@ def test_while_a_broker_is_away_nobody_waits_for_ever_and_then_all_goes_on(
 
 
 def test_a_broker_that_is_killed_at_work_loses_nothing_and_repeats_nothing(own_kafka: Kafka, postgres_url: str) -> None:
-    town = Town(postgres_url, f"kafka://{own_kafka.address}/")
-    town.runtime.start()
-    try:
+    with founded(postgres_url, f"kafka://{own_kafka.address}/") as town:
+        town.runtime.start()
         town.all_report(10)
         assert wait_until(lambda: any(town.times().values()), MEND)
         town.all_report(10)
@@ -152,28 +160,24 @@ def test_a_broker_that_is_killed_at_work_loses_nothing_and_repeats_nothing(own_k
         own_kafka.start()
         town.all_report(10)
         assert wait_until(town.well, MEND)
-    finally:
-        town.runtime.stop()
 
 
 def test_another_process_goes_on_exactly_where_a_killed_consumer_stopped(
     kafka_address: str, postgres_url: str, topic_prefix: str
 ) -> None:
     log_url = f"kafka://{kafka_address}/{topic_prefix}"
-    town = Town(postgres_url, log_url)
-    with another_process(postgres_url, log_url):
-        assert wait_until(lambda: town.feed(50), MEND)
-    town.all_report(5)
-    assert wait_until(town.turns_well, MEND)
-    town.runtime.stop()
+    with founded(postgres_url, log_url) as town:
+        with another_process(postgres_url, log_url):
+            assert wait_until(lambda: town.feed(50), MEND)
+        town.all_report(5)
+        assert wait_until(town.turns_well, MEND)
 
 
 def test_a_consumer_that_wakes_after_it_was_replaced_changes_nothing(
     kafka_address: str, postgres_url: str, topic_prefix: str
 ) -> None:
     log_url = f"kafka://{kafka_address}/{topic_prefix}"
-    town = Town(postgres_url, log_url)
-    with another_process(postgres_url, log_url) as sleeper:
+    with founded(postgres_url, log_url) as town, another_process(postgres_url, log_url) as sleeper:
         assert wait_until(lambda: town.feed(50), MEND)
         assert wait_until(lambda: frozen_between_transactions(town, sleeper), MEND)
         town.all_report(5)
@@ -182,18 +186,17 @@ def test_a_consumer_that_wakes_after_it_was_replaced_changes_nothing(
         assert wait_until(lambda: town.runtime.tick() >= 0 and members(log_url) == 2, MEND)
         town.all_report(5)
         assert wait_until(town.turns_well, MEND)
-    town.runtime.stop()
 
 
 def frozen_between_transactions(town: Town, pid: int) -> bool:
     """Freeze a process, unless it holds locks just now: those would be freed only by the database's own timeout."""
     os.kill(pid, signal.SIGSTOP)
-    others = sa.text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()"
+    locks = sa.text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     with town.databases.reader("optimizer").connect() as conn:
-        if not conn.scalar(others):
+        if not conn.scalar(locks):
             return True
     os.kill(pid, signal.SIGCONT)
     return False
