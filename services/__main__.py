@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import signal
 import sys
 import threading
@@ -181,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == "run":
             sub.add_argument("--demo", action=argparse.BooleanOptionalAction, help="with the sample province")
     chosen = parser.parse_args(arguments)
-    configure_logs(sys.stderr.isatty())
+    configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command == "demo" else logging.INFO)
     try:
         return COMMANDS[chosen.command](chosen)
     except Misconfigured as error:

@@ -22,7 +22,7 @@ from workflow.calendar import ZONES, Zone
 from workflow.library import calendar
 
 #: Working days for which a surge keeps its height.
-SURGE_LASTS = 60
+SURGE_LASTS = 55
 MORNING = time(8, 0)
 ZONE: Zone = "WIT"
 

@@ -219,6 +219,7 @@ def test_records_delivered_twice_take_effect_once(world: World) -> None:
     records = world.records(2)
     for _ in range(3):
         world.committer.offer("optimizer", Batch(records=records))
+    world.runtime.retry(world.optimizer)  # topics overtake each other
     assert world.times() == {"a": 1}
 
 
