@@ -1,4 +1,4 @@
-"""Bring the databases up to date: tables, topics, the clock, and on PostgreSQL the three roles."""
+"""Bring databases and log up to date: tables, topics, the clock, and on PostgreSQL the three roles."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from events import log
 from services import clock
+from services.config import EMBEDDED_LOG
 from services.db import READER, WRITER, Databases
 from services.service import Service
 
@@ -16,7 +17,7 @@ PARTITIONS = {"sqlite": 1, "postgresql": 4}
 
 
 def migrate(databases: Databases, services: Sequence[Service]) -> None:
-    """Create what is missing in every database of these services."""
+    """Create what is missing in every database of these services, and in Kafka if that carries their events."""
     for url, residents in databases.urls(services).items():
         engine = sa.create_engine(url)
         with engine.begin() as conn:
@@ -29,6 +30,10 @@ def migrate(databases: Databases, services: Sequence[Service]) -> None:
         with engine.begin() as conn:
             conn.execute(sa.text("ANALYZE"))
         engine.dispose()
+    if databases.config.event_log_url != EMBEDDED_LOG:
+        from events.kafka import create_topics
+
+        create_topics(databases.config.event_log_url)
 
 
 def tables_of(service: Service) -> sa.MetaData:

@@ -36,7 +36,8 @@ def emit(tx: Tx, command: Command) -> Answer:
 
 def toy(name: str) -> Service:
     """A service that only tells what it is told to tell."""
-    return Service(name=name, metadata=sa.MetaData(), commands={Emit: emit})
+    beats = ("authority",) if name == "personnel" else ()
+    return Service(name=name, metadata=sa.MetaData(), commands={Emit: emit}, beats=beats)
 
 
 class World:

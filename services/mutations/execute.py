@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -27,6 +27,8 @@ from workflow.mutation import Duty, Mutation, evolve
 from workflow.refusal import Refused as AgainstTheLaw
 
 PREFIX = "mutations/mutation/"
+#: Knowledge of offices older than this judges nobody.
+STALE = timedelta(seconds=60)
 STATUS = {"state": 409, "authority": 403, "law": 422}
 
 _decode = msgspec.json.Decoder(Mutation).decode
@@ -80,13 +82,16 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
         positions = {p for t in touched for p in t[1:]} | {n[1] for n in new}
         tx.memo["book"].load(tx._conn, [k for p, post, *_ in [*touched, *new] for k in read.reservation_keys(p, post)])
         read.preload(tx, sorted(people), sorted(positions))
-        tx.memo["authority"] = read.authority(tx._conn, _authority_position(tx))
+        read_to, tx.memo["fresh_at"] = _authority_position(tx)
+        tx.memo["authority"] = read.authority(tx._conn, read_to)
 
 
-def _authority_position(tx: Tx) -> int:
+def _authority_position(tx: Tx) -> tuple[int, datetime | None]:
+    """How far the topic `authority` was read, and until when that is known to be everything."""
     position = tx.service.inbox.position
-    found = tx._conn.scalar(sa.select(position.c.next).where(position.c.topic == "authority"))
-    return found or 0
+    here = sa.select(position.c.next, position.c.fresh_at).where(position.c.topic == "authority")
+    found = tx._conn.execute(here).first()
+    return (found.next, found.fresh_at) if found else (0, None)
 
 
 def cases(tx: Tx) -> dict[str, Loaded]:
@@ -107,6 +112,8 @@ def act(tx: Tx, command: Command) -> Answer:
             status=403,
         )
     case = cases(tx).get(data.command.mutation)
+    if case is not None or isinstance(data.command, cmd.Draft):
+        _require_fresh_authority(tx)
     if command.expected_version is not None and (case is None or case.now.version != command.expected_version):
         found = case.now.version if case else 0
         raise Refused(
@@ -124,6 +131,21 @@ def act(tx: Tx, command: Command) -> Answer:
     except AgainstTheLaw as refusal:
         raise refused(refusal) from refusal
     return {"mutation": mutation.id, "version": mutation.version, "state": mutation.state}
+
+
+def _require_fresh_authority(tx: Tx) -> None:
+    """Nobody's authority is judged by old knowledge: an order or a revocation may be on its way."""
+    fresh = tx.memo.get("fresh_at")
+    if fresh is None or tx.wall - fresh > STALE:
+        raise Refused(
+            "authority_stale",
+            Sentence(
+                "Data jabatan belum diperbarui lebih dari satu menit; wewenang tidak dapat dinilai.",
+                "What is known of offices is over a minute old; authority cannot be judged.",
+            ),
+            Sentence("Coba lagi sebentar; tidak ada yang hilang.", "Try again in a moment; nothing is lost."),
+            status=503,
+        )
 
 
 def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:

@@ -36,4 +36,5 @@ SERVICE = Service(
         reacts(TempEnded, incumbency.end),
     ],
     doors=(api.door, pages.door),
+    beats=("authority",),
 )

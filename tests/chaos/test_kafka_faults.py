@@ -20,7 +20,7 @@ from deploy.daemon import wait_until
 from deploy.native import Kafka
 from events.kafka import APPEND, Cluster, KafkaLog, create_topics
 from events.log import Outgoing, Reader
-from tests.services.test_kernel import Register, Report, World
+from tests.toys import Register, Report, World
 
 UNITS = "abcdefgh"
 #: Within so many seconds all is well again. A session of a consumer lasts 10.

@@ -259,6 +259,16 @@ def test_a_draft_whose_need_is_gone_is_cancelled_by_the_engine(world: World) -> 
     assert case_of(world, m)["state"] == "CANCELLED"
 
 
+def test_nobody_is_judged_by_knowledge_of_offices_that_is_over_a_minute_old(world: World) -> None:
+    m = propose(world)
+    world.clock.advance(timedelta(seconds=90))
+    with pytest.raises(Refused) as refusal:
+        give(world, "officer", cmd.Submit(mutation=m, documents={"G2": HASH}))
+    assert (refusal.value.rule, refusal.value.status) == ("authority_stale", 503)
+    world.drain()
+    assert give(world, "officer", cmd.Submit(mutation=m, documents={"G2": HASH})) == "PROPOSED.SCREENING"
+
+
 def test_a_proposal_against_the_law_is_declined_with_its_rule(world: World) -> None:
     first = propose(world)
     give(world, "officer", cmd.Submit(mutation=first, documents={"G2": HASH}))

@@ -13,7 +13,7 @@ from services.batch import Batch
 from services.committer import Answers
 from services.parked import Dismiss, Release, Stuck, stuck
 from services.service import Actor, Command, Refused
-from tests.services.test_kernel import Register, Report, World
+from tests.toys import Register, Report, World
 
 SUBJECT = "workload/unit/a"
 OPERATOR = Actor(account="account-of-an-operator", person=None, roles=("operator@imbang",))

@@ -14,7 +14,7 @@ from services.jobs import Job
 from services.service import Answer, Command, Event, Firing, Service, projects, reacts
 from services.transaction import Tx
 from services.wiring import Handled, handlers_of, text, wiring
-from tests.services.test_kernel import Report
+from tests.toys import Report
 
 
 def add(tx: Tx, event: Event) -> None: ...
