@@ -117,6 +117,15 @@ def documents(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@command("replay")
+def replay(arguments: argparse.Namespace) -> int:
+    """Build the projections of a service anew from the log, beside the running consumers, and swap."""
+    from services.replay import rebuild
+
+    _print(rebuild(build(_config()), arguments.service), arguments.json)
+    return 0
+
+
 @command("verify")
 def verify(arguments: argparse.Namespace) -> int:
     """Re-read the whole audit log and every event store, and say the first fault."""
@@ -179,6 +188,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sub = commands.add_parser(name, help=(function.__doc__ or "").split("\n")[0])
         sub.add_argument("--json", action="store_true", help="print facts as one JSON object")
         sub.add_argument("--directory", help="where this instance keeps its files; names it in a list of processes")
+        if name == "replay":
+            sub.add_argument("service", choices=NAMES)
         if name == "run":
             sub.add_argument("--demo", action=argparse.BooleanOptionalAction, help="with the sample province")
     chosen = parser.parse_args(arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -89,7 +89,8 @@ class Service:
     """One service. `prepare` may read in bulk what the items of a batch need; `finish` writes what they changed.
 
     `beats`: topics that only this service writes and whose readers must know how fresh they are. `workers`: how many of
-    its jobs a process runs at a time.
+    its jobs a process runs at a time. `projections`: the tables that only `projects` handlers write, and that a rebuild
+    therefore makes anew.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Service:
     workers: int = 1
     beats: Sequence[str] = ()
     doors: Sequence[Blueprint] = ()
+    projections: Sequence[sa.Table] = ()
     prepare: Callable[[Tx, Sequence[Command | Event | Firing]], None] | None = None
     finish: Callable[[Tx], None] | None = None
 
@@ -123,6 +125,14 @@ class Service:
     @cached_property
     def revoked(self) -> sa.Table:
         return revocations.table(self.metadata, self.name)
+
+    def projector(self) -> Service:
+        """This service reduced to its projections, on the same tables: what a rebuild runs."""
+        only = [s for s in self.subscriptions if s.kind == "projects"]
+        reduced = replace(self, commands={}, subscriptions=only, prepare=None, finish=None)
+        tables = ("outbox", "inbox", "timer", "job", *(["revoked"] if self.doors else []))
+        vars(reduced).update({name: getattr(self, name) for name in tables})
+        return reduced
 
     @cached_property
     def hears(self) -> tuple[Subscription, ...]:

@@ -31,6 +31,7 @@ SERVICE = Service(
     ],
     timers={name: handlers.fire for law in definitions().values() for name in (*law.duties, *law.timers)},
     doors=(api.door, pages.door),
+    projections=projections.TABLES,
     prepare=prepare,
     finish=finish,
 )

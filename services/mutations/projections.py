@@ -26,6 +26,7 @@ FLOOR = 0.95
 
 unit, position, person = table(Unit), table(Position), table(Person)
 office, holding, delegation = table(OfficeRow), table(HoldingRow), table(DelegationRow)
+TABLES = (unit, position, person, office, holding, delegation, table(Proposal))
 
 
 def add_unit(tx: Tx, event: Event) -> None:

@@ -51,4 +51,5 @@ SERVICE = Service(
     ],
     jobs={"solve": planning.solve_province},
     doors=(api.door, pages.door),
+    projections=(projections.unit, projections.position, projections.person),
 )

@@ -27,5 +27,6 @@ SERVICE = Service(
         reacts(IncumbencyChanged, handlers.restaff),
     ],
     doors=(api.door, pages.door),
+    projections=(handlers.unit, handlers.position, handlers.seat),
     prepare=lock_loads,
 )
