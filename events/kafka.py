@@ -8,6 +8,7 @@ frozen; tests/chaos/test_kafka_faults.py does it again.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -127,7 +128,8 @@ class KafkaLog:
             for topic, part, key, value in messages:
                 name = self.cluster.prefix + topic
                 futures.append(producer.send(name, key=key, value=value, headers=HEADERS, partition=part))
-            producer.flush(timeout=max(0.0, deadline - time.monotonic()))
+            for future in futures:  # `flush` would apply its timeout to each batch anew
+                future.get(timeout=max(0.0, deadline - time.monotonic()))
         except KafkaError as error:
             log.warning("the log is out of reach", service=service, error=repr(error))
         arrived = [future.succeeded() for future in futures] + [False] * (len(messages) - len(futures))
@@ -149,14 +151,10 @@ class KafkaLog:
         return self._producers[service]
 
     def _discard(self, service: str) -> None:
-        """End a producer by force. After a delivery that timed out an idempotent producer accepts everything and sends
-        nothing, for ever; and a `close` that times out leaves its thread sending."""
+        """Let go of a producer, which ends in its own time: with a frozen broker that takes seconds."""
         producer = self._producers.pop(service, None)
         if producer is not None:
-            producer._sender.force_close()
-            producer._sender.join(1.0)
-            with suppress(KafkaError):
-                producer.close(timeout=1.0)
+            threading.Thread(target=_end, args=(producer,), name=f"{service}-producer-ends", daemon=True).start()
 
     def reader(self, consumer: str, topics: Sequence[str], positions: Positions) -> Reader:
         return _KafkaReader(self.cluster, consumer, topics, positions, self.wait)
@@ -175,6 +173,15 @@ class KafkaLog:
         for service in list(self._producers):
             self._discard(service)
         self._admin.close()
+
+
+def _end(producer: Any) -> None:
+    """End a producer by force. After a delivery that timed out an idempotent producer accepts everything and sends
+    nothing, for ever; and a `close` that times out leaves its thread sending."""
+    producer._sender.force_close()
+    producer._sender.join()
+    with suppress(KafkaError):
+        producer.close(timeout=1.0)
 
 
 class _KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]

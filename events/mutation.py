@@ -215,12 +215,16 @@ class PanelOpined(MutationEvent, frozen=True, kw_only=True):
 
 @event("decree.issued", topic="mutation", audience="public")
 class DecreeIssued(MutationEvent, frozen=True, kw_only=True):
-    """The competent authority signed. `effective_on` is the TMT of the decree; `number` comes from the secretariat."""
+    """The competent authority signed. `effective_on` is the TMT of the decree; `number` comes from the secretariat.
+
+    `group`: the batch decree by which several cases were decided as one.
+    """
 
     move: Move
     number: str
     decree_date: date
     effective_on: date
+    group: str | None = None
 
 
 @event("decree.served", topic="mutation")
@@ -332,20 +336,6 @@ class MutationOverdue(MutationEvent, frozen=True, kw_only=True):
     """A duty's deadline passed. Nothing is decided by it: the duty stays, and its superior is told."""
 
     duty: str
-
-
-@event("proposal.declined", topic="mutation")
-class ProposalDeclined(msgspec.Struct, frozen=True, kw_only=True):
-    """The law refuses a proposal of the optimizer. Subject `mutations/refusal/<proposal>`.
-
-    `rules` are codes of workflow/refusals.toml; the proposer does not suggest the same again until a premise changes.
-    """
-
-    proposal: str
-    person: str
-    rules: list[str]
-    pack: str
-    at: datetime
 
 
 #: Type string -> class, for every event of a mutation.

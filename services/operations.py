@@ -175,8 +175,8 @@ def page() -> AnyResponse:
 
 
 @api_door.get("/")  # type: ignore[untyped-decorator]
-@api_door.arguments(Narrowed, location="query")  # type: ignore[untyped-decorator]
 @requires(ROLE)
+@api_door.arguments(Narrowed, location="query")  # type: ignore[untyped-decorator]
 def api(query: dict[str, str]) -> Response:
     """How far each service is, what waits or is parked and why, jobs, timers."""
     return jsonify(services=msgspec.to_builtins(states(application(), only=query["service"], after=query["after"])))

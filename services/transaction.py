@@ -5,7 +5,7 @@ An item that fails leaves nothing behind; the others of its batch go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ class _Item:
         self.rows: dict[sa.Table, dict[tuple[Any, ...], Row | None]] = {}
         self.timers: dict[tuple[str, str], tuple[str, datetime] | None] = {}
         self.jobs: list[tuple[str, str, bytes, datetime]] = []
+        self.undo: list[Callable[[], object]] = []
         self.savepoint: NestedTransaction | None = None
 
 
@@ -123,6 +124,10 @@ class Tx:
         raw = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
         self._item.jobs.append((kind, key, raw, self.wall + after))
 
+    def undo(self, action: Callable[[], object]) -> None:
+        """Run this if the item fails: whoever changes `memo` says how to change it back."""
+        self._item.undo.append(action)
+
     # -- for the batch -----------------------------------------------------------------------------------------------
 
     def _no_effects(self, what: str) -> None:
@@ -139,6 +144,8 @@ class Tx:
             if item.savepoint is not None and item.savepoint.is_active:
                 item.savepoint.rollback()
                 self._read.clear()
+            for action in reversed(item.undo):
+                action()
             raise
         else:
             if item.savepoint is not None:

@@ -127,11 +127,12 @@ class Vote(Command, frozen=True, kw_only=True):
 
 
 class Sign(Command, frozen=True, kw_only=True):
-    """Sign the decree: its number, its date, and the date from which it takes effect (TMT)."""
+    """Sign the decree: its number, its date, the date from which it takes effect (TMT); `group`: of a batch decree."""
 
     number: str
     decree_date: date
     effective_on: date
+    group: str | None = None
 
 
 class Refuse(Command, frozen=True, kw_only=True):

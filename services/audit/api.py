@@ -61,8 +61,8 @@ def checkpoint() -> Response:
 
 
 @door.get("/entries")
-@door.arguments(Listing, location="query")
 @requires(*AUDITORS)
+@door.arguments(Listing, location="query")
 def entries(query: dict[str, Any]) -> Response:
     """Entries in their order. `body` is the event's exact text: its leaf is SHA-256 of a zero byte and these bytes."""
     statement = sa.select(Entry).where(Entry.seq > query["after"]).order_by(Entry.seq).limit(query["limit"] + 1)
@@ -76,8 +76,8 @@ def entries(query: dict[str, Any]) -> Response:
 
 
 @door.get("/proof/inclusion")
-@door.arguments(Inclusion, location="query")
 @requires(*AUDITORS)
+@door.arguments(Inclusion, location="query")
 def inclusion(query: dict[str, Any]) -> Response:
     """The audit path of an entry (RFC 6962), from its sibling up."""
     conn = connection()
@@ -93,8 +93,8 @@ def inclusion(query: dict[str, Any]) -> Response:
 
 
 @door.get("/proof/consistency")
-@door.arguments(Consistency, location="query")
 @open_door
+@door.arguments(Consistency, location="query")
 def consistency(query: dict[str, Any]) -> Response:
     """The proof that the later log extends the earlier one (RFC 6962)."""
     conn, first, second = connection(), query["first"], query["second"]

@@ -6,6 +6,7 @@ from events.proposal import ProposalDrafted, ProposalOutdated
 from events.workload import AbkFinalised, WorkloadMeasured
 from services.mutations import api, handlers, pages, projections
 from services.mutations.execute import Act, act, finish, prepare
+from services.mutations.groups import SignTogether, sign_together
 from services.mutations.models import Base
 from services.service import Service, projects, reacts
 from workflow.library import definitions
@@ -13,7 +14,7 @@ from workflow.library import definitions
 SERVICE = Service(
     name="mutations",
     metadata=Base.metadata,
-    commands={Act: act},
+    commands={Act: act, SignTogether: sign_together},
     subscriptions=[
         projects(UnitRegistered, projections.add_unit),
         projects(PositionRegistered, projections.add_position),

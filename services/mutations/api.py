@@ -16,6 +16,7 @@ from services.auth import actor, current_user, requires
 from services.http import KEY, submit
 from services.mutations import reading
 from services.mutations.execute import Act
+from services.mutations.groups import SignTogether
 from services.mutations.models import Case
 from workflow import commands as cmd
 
@@ -82,8 +83,8 @@ def summary(row: Case) -> dict[str, Any]:
 
 
 @door.get("/")
-@door.arguments(Listing, location="query")
 @requires()
+@door.arguments(Listing, location="query")
 def cases(query: dict[str, Any]) -> Response:
     """Cases the user is concerned with, newest first."""
     user, known, on = actor(), reading.authority(), reading.today()
@@ -115,14 +116,24 @@ def inbox() -> Response:
 
 
 @door.post("/")
+@requires()
 @door.arguments(body_of(cmd.Draft))
 @door.response(201, Answered)
-@requires()
 def draft(body: dict[str, Any]) -> dict[str, Any]:
     """Consider a move. The id of the case follows from the Idempotency-Key, so a repeat finds the same case."""
     words = body.pop("words")
     mutation = ids.derived("draft", actor().account, request.headers.get(KEY, ""))
     return submit("mutations", Act(command=cmd.Draft(mutation=mutation, **body), words=words))
+
+
+@door.post("/decrees")
+@requires()
+@door.arguments(schema_of(SignTogether, without=frozenset({"group"})))
+@door.response(201)
+def decree(body: dict[str, Any]) -> dict[str, Any]:
+    """Sign several cases under one number: all of them or none."""
+    group = ids.derived("group", actor().account, request.headers.get(KEY, ""))
+    return submit("mutations", SignTogether(group=group, **body))
 
 
 @door.get("/<uuid:mutation>")
@@ -169,9 +180,9 @@ def _command_route(command: type[cmd.Command]) -> None:
     name = str(command.__struct_config__.tag)
 
     @door.post(f"/<uuid:mutation>/{name.replace('_', '-')}", endpoint=name)
+    @requires()
     @door.arguments(body_of(command))
     @door.response(200, Answered)
-    @requires()
     def give(body: dict[str, Any], mutation: Any) -> dict[str, Any]:
         words = body.pop("words")
         return submit("mutations", Act(command=command(mutation=str(mutation), **body), words=words))

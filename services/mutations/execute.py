@@ -64,6 +64,8 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
                 new.append((draft.person, draft.to_position))
             case Command(data=Act(command=command)):
                 ids.add(command.mutation)
+            case Command(data=data):
+                ids.update(getattr(data, "members", ()))
             case Firing():
                 ids.add(item.subject.removeprefix(PREFIX))
             case Event(data=ProposalDrafted() as proposal):
@@ -168,13 +170,21 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
         tx.record(PREFIX + now.id, event)
     if now is None:
         raise _unknown(command.mutation)
-    tx.memo["book"].set(now.id, read.reserved_by(now, law.states[now.state].reserves))
+    tx.undo(tx.memo["book"].set(now.id, read.reserved_by(now, law.states[now.state].reserves)))
     _clocks(tx, mutation, now)
-    if case is None:
-        cases(tx)[now.id] = Loaded(None, now, tx.now)
-    else:
-        case.now = now
+    _keep(tx, case, now)
     return now
+
+
+def _keep(tx: Tx, case: Loaded | None, now: Mutation) -> None:
+    """The case as it is now, for later items of this batch; as it was, should this item fail after all."""
+    loaded = cases(tx)
+    if case is None:
+        loaded[now.id] = Loaded(None, now, tx.now)
+        tx.undo(lambda: loaded.pop(now.id, None))
+    else:
+        before, case.now = case.now, now
+        tx.undo(lambda: setattr(case, "now", before))
 
 
 def _law(command: cmd.Command, known: Any) -> Definition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -66,8 +66,14 @@ class Book:
     def others(self, kind: str, key: str, mutation: str) -> dict[str, float]:
         return {m: share for m, share in self.held.get((kind, key), {}).items() if m != mutation}
 
-    def set(self, mutation: str, wanted: dict[tuple[str, str], float]) -> None:
-        """Make these the reservations of a case."""
+    def set(self, mutation: str, wanted: dict[tuple[str, str], float]) -> Callable[[], None]:
+        """Make these the reservations of a case; returns how to take that back."""
+        held, changed = {k: dict(v) for k, v in self.held.items() if mutation in v or k in wanted}, dict(self.changed)
+
+        def undo() -> None:
+            self.held |= held
+            self.changed = changed
+
         for (kind, key), holders in self.held.items():
             if mutation in holders and (kind, key) not in wanted:
                 del holders[mutation]
@@ -76,6 +82,7 @@ class Book:
             if self.held.setdefault((kind, key), {}).get(mutation) != share:
                 self.held[kind, key][mutation] = share
                 self.changed[kind, key, mutation] = share
+        return undo
 
 
 def calendar() -> Calendar:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.mutation import ProposalDeclined
+from events.outcome import ProposalDeclined
 from services.mutations.execute import PREFIX, cases, drafted_from, execute
 from services.mutations.facts import calendar
 from services.service import Event, Firing

@@ -8,10 +8,10 @@ from events.mutation import (
     MutationProposed,
     MutationRejected,
     MutationWithdrawn,
-    ProposalDeclined,
     ReceiverRecorded,
     SourceRecorded,
 )
+from events.outcome import ProposalDeclined
 from events.personnel import IncumbencyChanged, PersonRegistered, PositionRegistered, UnitRegistered
 from events.workload import AbkFinalised, WorkloadChanged, WorkloadMeasured
 from services.optimizer import api, pages, planning, projections

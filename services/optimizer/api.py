@@ -40,9 +40,9 @@ def plan(plan: Any) -> Response:
 
 
 @door.post("/assessments")
+@requires("personnel", "operator")
 @door.arguments(schema_of(SignAssessment))
 @door.response(200)
-@requires("personnel", "operator")
 def sign(body: dict[str, Any]) -> dict[str, Any]:
     """Record that the impact assessment was signed; without it nothing is proposed."""
     return submit("optimizer", SignAssessment(**body))

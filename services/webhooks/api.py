@@ -53,8 +53,8 @@ def summary(row: Delivery) -> dict[str, Any]:
 
 
 @door.get("/endpoints")
-@door.arguments(Page, location="query")
 @allowed
+@door.arguments(Page, location="query")
 def endpoints(query: dict[str, Any]) -> Response:
     """The endpoints of the user's agencies."""
     rows = reading.endpoints(query["after"], query["limit"])
@@ -65,8 +65,8 @@ def endpoints(query: dict[str, Any]) -> Response:
 
 
 @door.post("/endpoints")
-@door.arguments(Registration)
 @allowed
+@door.arguments(Registration)
 def register(body: dict[str, Any]) -> tuple[Response, int]:
     """Register an endpoint. Its secret is in this answer only, and in that to a repeat with the same key."""
     return jsonify(owning.register(request.headers.get(KEY, ""), **body)), 201
@@ -88,8 +88,8 @@ def remove(key: Any) -> Response:
 
 
 @door.post("/endpoints/<uuid:key>/rotate-secret")
-@door.arguments(Rotation)
 @allowed
+@door.arguments(Rotation)
 def rotate(body: dict[str, Any], key: Any) -> Response:
     """Sign with a new secret, and with the old one until the overlap ends."""
     overlap = timedelta(hours=body["overlap_hours"])
@@ -118,16 +118,16 @@ def ping(key: Any) -> Response:
 
 
 @door.post("/endpoints/<uuid:key>/recover")
-@door.arguments(Recovery)
 @allowed
+@door.arguments(Recovery)
 def recover(body: dict[str, Any], key: Any) -> Response:
     """Send again what came up since a moment and did not arrive."""
     return _give(RecoverSince(reading.endpoint(str(key)).id, body["since"]))
 
 
 @door.get("/deliveries")
-@door.arguments(DeliveryPage, location="query")
 @allowed
+@door.arguments(DeliveryPage, location="query")
 def deliveries(query: dict[str, Any]) -> Response:
     """Messages to the user's endpoints, newest first."""
     rows = reading.deliveries(query["endpoint"], query["state"], query["after"], query["limit"])

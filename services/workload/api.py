@@ -48,8 +48,8 @@ class Finalised(ma.Schema):
 
 
 @door.get("/units")
-@door.arguments(Listing, location="query")
 @requires()
+@door.arguments(Listing, location="query")
 def units(query: dict[str, Any]) -> Response:
     """Units by id, with load, level and age."""
     size = query["limit"]
@@ -93,18 +93,18 @@ def picture() -> Response:
 
 
 @door.post("/reports")
+@requires("reports", "operator")
 @door.arguments(schema_of(SubmitReport))
 @door.response(201, Measured)
-@requires("reports", "operator")
 def report(body: dict[str, Any]) -> dict[str, Any]:
     """Report what a unit did in a period; whoever reports for its OPD may."""
     return submit("workload", SubmitReport(**body))
 
 
 @door.post("/analyses")
+@requires("operator")
 @door.arguments(schema_of(FinaliseAbk))
 @door.response(201, Finalised)
-@requires("operator")
 def analysis(body: dict[str, Any]) -> dict[str, Any]:
     """Record a final workload analysis (ABK) as signed."""
     return submit("workload", FinaliseAbk(**body))

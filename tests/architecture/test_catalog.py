@@ -30,6 +30,7 @@ SERVICE_OF_TOPIC = {
 LISTENERS = {"audit", "webhooks"}
 #: Internal types that nobody else needs to hear, with the reason why they are events all the same.
 ACCEPTED = {
+    "group.decided": "its members' own events are replayed; consumers that need all or none come with swap chains",
     "personnel.card_viewed": "who read whose data: the audit log is its reader",
     "identity.account_opened": "sealed by audit, so that an account cannot appear unseen",
     "identity.roles_granted": "sealed by audit, so that a role cannot appear unseen; sessions carry the roles",

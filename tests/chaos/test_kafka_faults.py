@@ -138,7 +138,7 @@ def test_while_a_broker_is_away_nobody_waits_for_ever_and_then_all_goes_on(
     assert event_log.ends("workload") == {}
     assert reader.read(50) == newcomer.read(50) == []
     assert time.monotonic() - began < 20
-    assert threading.active_count() <= threads
+    assert wait_until(lambda: threading.active_count() <= threads, MEND)
 
     mend()
     assert wait_until(lambda: append(event_log, 3, 4, 5) == [True, True, True], MEND)

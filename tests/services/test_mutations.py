@@ -101,13 +101,13 @@ def populate(world: World) -> None:
     world.drain()
 
 
-def propose(world: World) -> str:
+def propose(world: World, person: str = HELPER) -> str:
     """A proposal of the optimizer; returns the id of the case drafted from it."""
     proposal = ids.new()
     world.tell(
         f"optimizer/proposal/{proposal}",
         ProposalDrafted(
-            proposal=proposal, plan=ids.new(), person=HELPER, from_position=f"{DONOR}.p", from_unit=DONOR,
+            proposal=proposal, plan=ids.new(), person=person, from_position=f"{DONOR}.p", from_unit=DONOR,
             to_position=f"{COUNTER}.p", to_unit=COUNTER, mode="temporary", start=date(2026, 3, 16),
             until=date(2026, 6, 12), share=1.0, effects=[], reasons=[], runner_up=None, premises=[], seed=1,
             input_hash="0", model="m",
