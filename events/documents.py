@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from events import authority, envelope, golden, identity, mutation, personnel, proposal, workload
+from events import authority, envelope, golden, identity, mutation, outcome, personnel, proposal, workload
 from events.catalog import CATALOG, TOPICS, EventType
 from events.meaning import Struct, fields, in_words, meaning, own_fields, parent, parts, prose, subject
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Every module that registers events, in the order of the documents.
-CONTRACTS = (workload, personnel, authority, proposal, mutation, identity)
+CONTRACTS = (workload, personnel, authority, proposal, mutation, outcome, identity)
 
 
 def write(root: Path = ROOT) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from events.catalog import CATALOG, EventType, entry
+from events.catalog import CATALOG, EventType, Moment, entry
 
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -33,7 +33,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     type: str
     subject: str
-    time: datetime
+    time: Moment
     datacontenttype: Literal["application/json"] = "application/json"
     subjectversion: int
     typeversion: int = 1

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
-from events.catalog import event
+from events.catalog import Moment, event
 
 
 class _Payload(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,4 +37,4 @@ class SessionRevoked(_Payload, frozen=True, kw_only=True):
     """Sessions of an account issued up to a moment are void. Subject `identity/account/<account>`."""
 
     account: str
-    issued_before: datetime
+    issued_before: Moment

@@ -143,7 +143,7 @@ class KafkaLog:
             self._producers[service] = KafkaProducer(
                 **self.cluster.client,
                 allow_auto_create_topics=False,
-                linger_ms=5,
+                linger_ms=1,
                 max_block_ms=2000,
                 request_timeout_ms=3000,
                 delivery_timeout_ms=4500,

@@ -8,12 +8,12 @@ stay in the service that heard them, an event holds at most their HMAC commitmen
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Literal
 
 import msgspec
 
-from events.catalog import entry, event
+from events.catalog import Moment, entry, event
 from events.personnel import PositionKind
 
 Code = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
@@ -88,9 +88,9 @@ class MutationEvent(msgspec.Struct, frozen=True, kw_only=True):
     pack: str
     row: str
     state: str
-    at: datetime
+    at: Moment
     closes: str | None = None
-    deadlines: dict[str, datetime] = {}
+    deadlines: dict[str, Moment] = {}
     words_hash: str | None = None
 
 
