@@ -1,26 +1,31 @@
 """The distributed mode on one machine: PostgreSQL, Apache Kafka, two instances of every service, one front door.
 
-All are native processes whose state lies in one directory, so `down` and a later `up` go on where they were.
+All are native processes whose state lies in one directory, so that `imbang down` and a later `imbang up` go on where
+they were (deploy/supervisor.py).
 """
 
 from __future__ import annotations
 
-import os
 import secrets
-import signal
 import sys
-import threading
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from string import Template
 
+import psycopg
+
 from deploy.daemon import Daemon, StartFailed
 from deploy.native import Kafka, Postgres, free_ports
-from deploy.provision import Missing, find_nginx
+from deploy.provision import find_nginx
+from services.app import NAMES, SERVICES, Application, build
+from services.audit import key
+from services.config import Config, driver
+from services.db import Databases
+from services.migrate import migrate
 
-HOME = Path("var/cluster")
-FRONT_DOOR = 8000
 COPIES = 2
 
 #: Which services share a process. What is slow or talks to the outside is apart from what people wait for.
@@ -32,132 +37,146 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
-class Instance(Daemon):
+class Answering(Daemon):
+    """A process with a web door on this machine; it is ready when that answers."""
+
+    path = "/healthz"
+
+    def __init__(self, directory: Path, port: int) -> None:
+        super().__init__(directory)
+        self.port = port
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self.path}", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+class Instance(Answering):
     """One process of some services."""
 
-    def __init__(self, directory: Path, services: Sequence[str], port: int, environment: dict[str, str]):
-        super().__init__(directory)
-        self.services, self.port, self.environment = services, port, environment
+    path = "/readyz"
 
-    def start(self, seconds: float = 60) -> None:
+    def __init__(self, directory: Path, port: int, services: Sequence[str], environment: Mapping[str, str]) -> None:
+        super().__init__(directory, port)
+        own = {"IMBANG_SERVICES": ",".join(services), "IMBANG_PORT": str(port), "IMBANG_DIRECTORY": str(directory)}
+        self.environment = {**environment, **own}
+
+    def start(self, seconds: float = 120) -> None:
         """Start and return when it is ready; a running instance is left as it is."""
-        if self.pid:
-            return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        settings = self.environment | {"IMBANG_SERVICES": ",".join(self.services), "IMBANG_PORT": str(self.port)}
-        program = [sys.executable, "-m", "services", "serve", "--directory", str(self.directory)]
-        self.spawn(["env", *(f"{k}={v}" for k, v in settings.items()), *program], self.ready, seconds)
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        if not self.pid:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            program = [sys.executable, "-m", "services", "serve", "--directory", str(self.directory)]
+            self.spawn(program, self.ready, seconds)
 
 
-class FrontDoor(Daemon):
-    """nginx, routing by path prefix."""
+class FrontDoor(Answering):
+    """nginx, routing by path. `groups`: the ports of each group's instances."""
 
-    def __init__(self, directory: Path, port: int, groups: dict[str, list[int]]):
-        super().__init__(directory)
-        self.port, self.groups = port, groups
+    def __init__(self, directory: Path, port: int, groups: Mapping[str, Sequence[int]]) -> None:
+        super().__init__(directory, port)
+        self.groups = groups
 
     def start(self, seconds: float = 20) -> None:
-        if self.pid:
-            return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "nginx.conf").write_text(self._configuration())
-        program = [str(find_nginx()), "-p", str(self.directory), "-c", str(self.directory / "nginx.conf")]
-        self.spawn(program, self.ready, seconds)
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        if not self.pid:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            configuration = self.directory / "nginx.conf"
+            configuration.write_text(self._configuration())
+            program = [str(find_nginx()), "-p", str(self.directory), "-c", str(configuration)]
+            self.spawn(program, self.ready, seconds)
 
     def _configuration(self) -> str:
         upstreams = [
             "  upstream {} {{ {} }}".format(
-                group, " ".join(f"server 127.0.0.1:{p} max_fails=1 fail_timeout=2s;" for p in ports)
+                group, " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;" for port in ports)
             )
             for group, ports in self.groups.items()
         ]
         locations = [
-            f"    location ~ ^/(api/)?{service}(/|$) {{ proxy_pass http://{group}; }}"
-            for group, services in GROUPS.items()
-            for service in services
+            f"    location ~ ^/(api/|operations/parked/)?({'|'.join(GROUPS[group])})(/|$) {{ proxy_pass http://{group}; }}"
+            for group in self.groups
         ]
-        locations.append("    location / { proxy_pass http://load; }")
-        template = Template((Path(__file__).parent / "nginx.conf").read_text())
-        return template.substitute(
+        return Template((Path(__file__).parent / "nginx.conf").read_text()).substitute(
             directory=self.directory, port=self.port, upstreams="\n".join(upstreams), locations="\n".join(locations)
         )
 
 
 class Cluster:
-    """Everything of one directory. `environment` adds to the settings of the instances."""
+    """Everything of one directory. `front_door` is the port of nginx, chosen once if none is given; `environment` adds
+    to the settings of the instances, `postgres` and `kafka` to those of the stores.
+    """
 
-    def __init__(self, home: Path, front_door: int | None = None, environment: dict[str, str] | None = None):
+    def __init__(
+        self,
+        home: Path,
+        front_door: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        postgres: Mapping[str, str] | None = None,
+        kafka: Mapping[str, str] | None = None,
+    ) -> None:
+        find_nginx()
         self.home = home.absolute()
-        self.postgres, self.kafka = Postgres(self.home / "postgres"), Kafka(self.home / "kafka")
-        self.front_door_port = front_door
-        self.extra = environment or {}
-        self.instances: list[Instance] = []
-        self.door: FrontDoor | None = None
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What every instance and every tool of this cluster is told."""
-        return {
-            "DATABASE_URL": self.postgres.url("imbang"),
-            "EVENT_LOG_URL": f"kafka://{self.kafka.address}/imbang",
-            "IMBANG_SECRET_KEY": self._secret(),
-            "IMBANG_AUDIT_KEY": str(self.home / "audit-key.pem"),
-            **self.extra,
-        }
+        self.postgres, self.kafka = Postgres(self.home / "postgres", postgres), Kafka(self.home / "kafka", kafka)
+        self.front_door, self.extra = front_door, environment or {}
 
     @property
     def url(self) -> str:
-        assert self.door is not None, "the cluster has not been started"
         return f"http://127.0.0.1:{self.door.port}"
 
-    def start_stores(self) -> None:
-        """PostgreSQL with its database, and Kafka."""
-        self.postgres.start()
-        self.kafka.start()
-        import psycopg
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every instance is told, and every tool that works on this cluster."""
+        return {
+            "DATABASE_URL": self.postgres.url("imbang"),
+            "EVENT_LOG_URL": f"kafka://{self.kafka.address}/imbang.",
+            "IMBANG_SECRET_KEY": self._secret(),
+            "IMBANG_AUDIT_KEY": str(self.home / key.FILE),
+            **self.extra,
+        }
 
+    @cached_property
+    def instances(self) -> list[Instance]:
+        ports = iter(self._ports)
+        return [
+            Instance(self.home / f"{group}-{copy}", next(ports), services, self.environment)
+            for group, services in GROUPS.items()
+            for copy in range(1, COPIES + 1)
+        ]
+
+    @cached_property
+    def door(self) -> FrontDoor:
+        ports = iter(self._ports)
+        groups = {group: [next(ports) for _ in range(COPIES)] for group in GROUPS}
+        return FrontDoor(self.home / "nginx", self.front_door or next(ports), groups)
+
+    def start_stores(self) -> None:
+        """PostgreSQL with its database, and Kafka, with the tables and topics of all services."""
+        with ThreadPoolExecutor() as together:
+            list(together.map(lambda server: server.start(), (self.postgres, self.kafka)))
         with psycopg.connect(self.postgres.url(), autocommit=True) as conn:
             if not conn.execute("SELECT 1 FROM pg_database WHERE datname = 'imbang'").fetchone():
                 conn.execute("CREATE DATABASE imbang")
+        databases = Databases(self._config())
+        migrate(databases, SERVICES)
+        databases.close()
+
+    def observer(self) -> Application:
+        """All services in this process, not turning: to look at the stores, and to give commands to them."""
+        return build(self._config())
 
     def start_instances(self) -> None:
-        """All instances, then the front door. The database has been migrated."""
-        ports = self._ports(len(GROUPS) * COPIES + 1)
-        groups: dict[str, list[int]] = {}
-        for group, services in GROUPS.items():
-            for copy in range(COPIES):
-                port = ports[len(self.instances)]
-                groups.setdefault(group, []).append(port)
-                directory = self.home / f"{group}-{copy + 1}"
-                self.instances.append(Instance(directory, services, port, self.environment))
-        starting = [threading.Thread(target=instance.start) for instance in self.instances]
-        for thread in starting:
-            thread.start()
-        for thread in starting:
-            thread.join()
-        if late := [i.directory.name for i in self.instances if not i.pid]:
-            raise StartFailed(f"did not start: {', '.join(late)}; see the file log in {self.home}/<name>")
-        self.door = FrontDoor(self.home / "nginx", self.front_door_port or ports[-1], groups)
+        """All instances, then the front door. The stores run."""
+        key.signer(Config(directory=self.home))  # made by one, read by all
+        with ThreadPoolExecutor() as together:
+            list(together.map(lambda instance: instance.start(), self.instances))
+        self._describe()
         self.door.start()
 
     def heal(self) -> list[str]:
-        """Start again what has died; returns their names."""
-        assert self.door is not None
-        parts: list[Instance | FrontDoor | Postgres | Kafka] = [self.postgres, self.kafka, *self.instances, self.door]
+        """Start again what has died; returns the names."""
+        parts: list[Postgres | Kafka | Instance | FrontDoor] = [self.postgres, self.kafka, *self.instances, self.door]
         dead = [part for part in parts if not part.pid]
         for part in dead:
             part.start()
@@ -165,69 +184,32 @@ class Cluster:
 
     def stop(self) -> None:
         """End everything in the order in which it depends on each other; nothing is lost."""
-        directories = sorted(p for p in self.home.glob("*-[0-9]") if p.is_dir())
-        for part in (Daemon(self.home / "nginx"), *map(Daemon, directories), self.kafka, self.postgres):
-            part.stop()
+        Daemon(self.home / "nginx").stop()
+        with ThreadPoolExecutor() as together:
+            list(together.map(lambda directory: Daemon(directory).stop(), self.home.glob("*-[0-9]")))
+        self.kafka.stop()
+        self.postgres.stop()
 
-    def _ports(self, count: int) -> list[int]:
-        kept = self.home / "ports"
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(" ".join(map(str, free_ports(count))))
-        return [int(p) for p in kept.read_text().split()]
+    def _config(self) -> Config:
+        """The settings of `environment`, for this process."""
+        told = self.environment
+        return Config(
+            database_url=driver(told["DATABASE_URL"]),
+            event_log_url=told["EVENT_LOG_URL"],
+            secret_key=told["IMBANG_SECRET_KEY"],
+            audit_key=Path(told["IMBANG_AUDIT_KEY"]),
+            demo="IMBANG_DEMO" in told,
+            directory=self.home,
+        )
 
-    def _secret(self) -> str:
-        kept = self.home / "secret-key"
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.touch(mode=0o600)
-            kept.write_text(secrets.token_urlsafe(48))
-        return kept.read_text()
+    def _describe(self) -> None:
+        """Leave the description of all doors for nginx: an instance knows only those of its own services."""
+        app = self.observer()
+        self.door.directory.mkdir(exist_ok=True)
+        (self.door.directory / "openapi.json").write_text(app.web.test_client().get("/openapi.json").text)
+        app.runtime.stop()
 
-
-def up() -> int:
-    """Start everything, load the sample once, and restart what dies until a signal ends it."""
-    try:
-        cluster = Cluster(HOME, FRONT_DOOR, {"IMBANG_DEMO": "1"})
-    except Missing as reason:
-        print(f"imbang up: this machine lacks a part: {reason}", file=sys.stderr)
-        return 1
-    print("PostgreSQL and Kafka ...", flush=True)
-    cluster.start_stores()
-    os.environ |= cluster.environment
-    prepare()
-    print(f"{len(GROUPS) * COPIES} instances ...", flush=True)
-    cluster.start_instances()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    print(f"Imbang: {cluster.url}  (topics, consumers and lag: {cluster.url}/operations/)", flush=True)
-    while not stop.wait(2):
-        if healed := cluster.heal():
-            print(f"started again: {', '.join(healed)}", flush=True)
-    cluster.stop()
-    return 0
-
-
-def down() -> int:
-    """Stop everything that `up` started, whoever started it."""
-    Cluster(HOME).stop()
-    return 0
-
-
-def prepare() -> None:
-    """Migrate, and load the sample province if it is not there. The environment names the stores."""
-    from deploy.sample import load
-    from services.app import NAMES, SERVICES, build
-    from services.config import from_environment
-    from services.db import Databases
-    from services.migrate import migrate
-
-    config = from_environment(NAMES)
-    databases = Databases(config)
-    migrate(databases, SERVICES)
-    databases.close()
-    app = build(config)
-    load.load_once(app)
-    app.runtime.stop()
-    print(load.accounts_text(), flush=True)
+    @cached_property
+    def _ports(self) -> list[int]:
+        """Those of the instances and one for the front door, kept."""
+        return [int(port) for port in self._kept("ports", lambda: " ".join(map(str, free_ports(9)))).split()]

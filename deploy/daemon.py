@@ -34,6 +34,8 @@ class Daemon:
     def __init__(self, directory: Path, user: str | None = None) -> None:
         self.directory = directory.absolute()
         self.user = user
+        #: Added to our own environment. Unlike arguments, which everyone on the machine can read, it may hold secrets.
+        self.environment: dict[str, str] = {}
 
     @property
     def pid(self) -> int | None:
@@ -63,6 +65,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 cwd=self.directory,
+                env=os.environ | self.environment,
                 user=self.user,
                 group=pwd.getpwnam(self.user).pw_gid if self.user else None,
                 extra_groups=[] if self.user else None,

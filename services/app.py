@@ -40,10 +40,11 @@ NAMES = tuple(s.name for s in SERVICES)
 
 @dataclass
 class Application:
-    """A process: its services, what turns them, and its web doors."""
+    """A process: its services, what turns them, and its web doors. `everyone`: also the services of other processes."""
 
     config: Config
     services: Sequence[Service]
+    everyone: Sequence[Service]
     databases: Databases
     clock: Clock
     event_log: EventLog
@@ -65,7 +66,7 @@ def build(
     event_log = through(open_log(config, databases, chosen))
     committer = Committer(databases, {s.name: s for s in chosen}, event_log, clock)
     runtime = Runtime(databases, chosen, event_log, clock, committer)
-    app = Application(config, chosen, databases, clock, event_log, committer, runtime, Flask("services"))
+    app = Application(config, chosen, services, databases, clock, event_log, committer, runtime, Flask("services"))
     _build_web(app)
     return app
 

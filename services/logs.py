@@ -49,6 +49,7 @@ def configure_logs(terminal: bool, level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.getLogger("kafka").setLevel(max(level, logging.WARNING))  # it tells of every connection
 
 
 def blot(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:

@@ -64,7 +64,7 @@ class Timers(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """One service. `fault` says why its consumer stopped or its database could not be read; empty when all is well.
+    """One service. `fault` says why its consumer in this process stopped or its database could not be read, if so.
 
     `parked` is complete, `waiting` a page of subjects that ends before `waiting_after` if there are more.
     """
@@ -81,9 +81,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def states(app: Application, *, only: str = "", after: str = "") -> list[State]:
-    """The services of this process, or `only` one; its waiting subjects from `after` on."""
+    """All services, also those of other processes, or `only` one; its waiting subjects from `after` on."""
     ends, found = _ends(app), []
-    for service in app.services:
+    for service in app.everyone:
         if only in ("", service.name):
             try:
                 with app.databases.reader(service.name).connect() as conn:
@@ -112,7 +112,7 @@ def _state(app: Application, service: Service, conn: Connection, ends: Ends, aft
 def _ends(app: Application) -> Ends:
     """The end of each partition that somebody reads; a log that is away tells nothing, and the page says so."""
     ends: Ends = {}
-    for topic in sorted({topic for service in app.services for topic in service.topics}):
+    for topic in sorted({topic for service in app.everyone for topic in service.topics}):
         try:
             ends[topic] = app.event_log.ends(topic)
         except (sa.exc.DBAPIError, OSError):

@@ -16,18 +16,23 @@ from services import jobs
 from services.db import table
 from services.optimizer.models import Assessment, Move, Person, PlanRow, Position, ProposalRow, Refusal, Unit
 from services.optimizer.picture import Person as KnownPerson
-from services.optimizer.picture import Picture, Policy
+from services.optimizer.picture import Picture, Policy, used
 from services.optimizer.picture import Position as KnownPosition
 from services.optimizer.picture import Refusal as KnownRefusal
 from services.optimizer.picture import Unit as KnownUnit
 from services.optimizer.solver import Plan, solve
 from services.service import Answer, Command, Event, Refused, Words
 from services.transaction import Tx
+from workflow.calendar import Zone
+from workflow.library import calendar
 
 #: A report older than this is too old to plan by: two reporting weeks.
 FRESH_DAYS = 14
-#: Days between a plan and the first day of a temporary duty: the quick route's deadlines sum to ten working days.
-LEAD_DAYS = {"temporary": 10, "permanent": 45}
+#: Working days between a plan and the first day in the new place: the deadlines of the quick route sum to seven, those
+#: of the permanent one to about thirty.
+LEAD = {"temporary": 8, "permanent": 32}
+#: The time zone of the province's offices (Maluku Utara: UTC+9).
+ZONE: Zone = "WIT"
 #: Hours added to a person's burden for each move they declined before.
 DECLINED_HOURS = 40
 
@@ -106,12 +111,11 @@ def _ask(tx: Tx, cause: str) -> None:
         tx.enqueue("solve", "province", Ask(cause=cause))
 
 
-def solve_province(job: jobs.Job, read: jobs.Read) -> RecordPlan | None:
-    """The job: read the picture, plan. None when no unit is overloaded."""
+def solve_province(job: jobs.Job, read: jobs.Read) -> RecordPlan:
+    """The job: read the picture, plan. What is kept of the picture is what the plan depends on."""
     with read() as conn:
-        picture = picture_of(conn, job.now.date())
-    found = solve(picture)
-    return RecordPlan(plan=found, picture=msgspec.json.encode(picture))
+        picture = used(picture_of(conn, calendar(ZONE).today(job.now)))
+    return RecordPlan(plan=solve(picture), picture=msgspec.json.encode(picture))
 
 
 def record_plan(tx: Tx, command: Command) -> Answer:
@@ -194,8 +198,8 @@ def picture_of(conn: Connection, today: date) -> Picture:
     )
     occupied = Counter(p for (p,) in conn.execute(sa.select(person.c.position)))
     return Picture(
-        temporary_from=today + timedelta(days=LEAD_DAYS["temporary"]),
-        permanent_from=today + timedelta(days=LEAD_DAYS["permanent"]),
+        temporary_from=calendar(ZONE).add_working(today, LEAD["temporary"]),
+        permanent_from=calendar(ZONE).add_working(today, LEAD["permanent"]),
         units=units,
         positions=tuple(
             KnownPosition(
