@@ -1,7 +1,7 @@
 """The distributed mode on one machine: PostgreSQL, Apache Kafka, two instances of every service, one front door.
 
 All are native processes whose state lies in one directory, so that `imbang down` and a later `imbang up` go on where
-they were (deploy/supervisor.py).
+they were (deploy/supervisor.py does that).
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ from __future__ import annotations
 import secrets
 import sys
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from string import Template
+from typing import TypeVar
 
 import psycopg
 
-from deploy.daemon import Daemon, StartFailed
-from deploy.native import Kafka, Postgres, free_ports
+from deploy.daemon import Daemon
+from deploy.native import Kafka, Postgres, Server, free_ports
 from deploy.provision import find_nginx
-from services.app import NAMES, SERVICES, Application, build
+from services.app import SERVICES, Application, build
 from services.audit import key
 from services.config import Config, driver
 from services.db import Databases
@@ -35,6 +36,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "load": ("workload", "optimizer"),
     "records": ("audit", "webhooks"),
 }
+
+
+Part = TypeVar("Part", bound=Daemon)
 
 
 class Answering(Daemon):
@@ -61,8 +65,13 @@ class Instance(Answering):
 
     def __init__(self, directory: Path, port: int, services: Sequence[str], environment: Mapping[str, str]) -> None:
         super().__init__(directory, port)
-        own = {"IMBANG_SERVICES": ",".join(services), "IMBANG_PORT": str(port), "IMBANG_DIRECTORY": str(directory)}
-        self.environment = {**environment, **own}
+        self.environment = {
+            **environment,
+            "IMBANG_SERVICES": ",".join(services),
+            "IMBANG_PORT": str(port),
+            "IMBANG_DIRECTORY": str(directory),
+            "PYTHONPATH": str(Path(__file__).parents[1]),  # it runs in its own directory
+        }
 
     def start(self, seconds: float = 120) -> None:
         """Start and return when it is ready; a running instance is left as it is."""
@@ -79,9 +88,12 @@ class FrontDoor(Answering):
         super().__init__(directory, port)
         self.groups = groups
 
-    def start(self, seconds: float = 20) -> None:
+    def start(self, openapi: str = "", seconds: float = 20) -> None:
+        """Start, with a description of all doors: an instance knows only its own. Without one the last is served."""
         if not self.pid:
             self.directory.mkdir(parents=True, exist_ok=True)
+            if openapi:
+                (self.directory / "openapi.json").write_text(openapi)
             configuration = self.directory / "nginx.conf"
             configuration.write_text(self._configuration())
             program = [str(find_nginx()), "-p", str(self.directory), "-c", str(configuration)]
@@ -94,13 +106,18 @@ class FrontDoor(Answering):
             )
             for group, ports in self.groups.items()
         ]
-        locations = [
-            f"    location ~ ^/(api/|operations/parked/)?({'|'.join(GROUPS[group])})(/|$) {{ proxy_pass http://{group}; }}"
-            for group in self.groups
-        ]
+        paths = {group: f"^/(api/|operations/parked/)?({'|'.join(GROUPS[group])})(/|$)" for group in self.groups}
+        locations = [f"    location ~ {path} {{ proxy_pass http://{group}; }}" for group, path in paths.items()]
         return Template((Path(__file__).parent / "nginx.conf").read_text()).substitute(
             directory=self.directory, port=self.port, upstreams="\n".join(upstreams), locations="\n".join(locations)
         )
+
+
+def _together(act: Callable[[Part], None], parts: Iterable[Part]) -> None:
+    """Do it to all at once; raises what the first of them raised."""
+    with ThreadPoolExecutor() as threads:
+        for done in [threads.submit(act, part) for part in parts]:
+            done.result()
 
 
 class Cluster:
@@ -153,8 +170,8 @@ class Cluster:
 
     def start_stores(self) -> None:
         """PostgreSQL with its database, and Kafka, with the tables and topics of all services."""
-        with ThreadPoolExecutor() as together:
-            list(together.map(lambda server: server.start(), (self.postgres, self.kafka)))
+        self.home.mkdir(parents=True, exist_ok=True)
+        _together(Server.start, (self.postgres, self.kafka))
         with psycopg.connect(self.postgres.url(), autocommit=True) as conn:
             if not conn.execute("SELECT 1 FROM pg_database WHERE datname = 'imbang'").fetchone():
                 conn.execute("CREATE DATABASE imbang")
@@ -166,13 +183,11 @@ class Cluster:
         """All services in this process, not turning: to look at the stores, and to give commands to them."""
         return build(self._config())
 
-    def start_instances(self) -> None:
-        """All instances, then the front door. The stores run."""
+    def start_instances(self, observer: Application) -> None:
+        """All instances, then the front door, for which the observer describes the doors of all."""
         key.signer(Config(directory=self.home))  # made by one, read by all
-        with ThreadPoolExecutor() as together:
-            list(together.map(lambda instance: instance.start(), self.instances))
-        self._describe()
-        self.door.start()
+        _together(Instance.start, self.instances)
+        self.door.start(observer.web.test_client().get("/openapi.json").text)
 
     def heal(self) -> list[str]:
         """Start again what has died; returns the names."""
@@ -185,8 +200,7 @@ class Cluster:
     def stop(self) -> None:
         """End everything in the order in which it depends on each other; nothing is lost."""
         Daemon(self.home / "nginx").stop()
-        with ThreadPoolExecutor() as together:
-            list(together.map(lambda directory: Daemon(directory).stop(), self.home.glob("*-[0-9]")))
+        _together(Daemon.stop, [Daemon(directory) for directory in self.home.glob("*-[0-9]")])
         self.kafka.stop()
         self.postgres.stop()
 
@@ -202,14 +216,19 @@ class Cluster:
             directory=self.home,
         )
 
-    def _describe(self) -> None:
-        """Leave the description of all doors for nginx: an instance knows only those of its own services."""
-        app = self.observer()
-        self.door.directory.mkdir(exist_ok=True)
-        (self.door.directory / "openapi.json").write_text(app.web.test_client().get("/openapi.json").text)
-        app.runtime.stop()
-
     @cached_property
     def _ports(self) -> list[int]:
-        """Those of the instances and one for the front door, kept."""
-        return [int(port) for port in self._kept("ports", lambda: " ".join(map(str, free_ports(9)))).split()]
+        """Those of the instances and one for the front door."""
+        count = len(GROUPS) * COPIES + 1
+        return [int(port) for port in self._kept("ports", lambda: " ".join(map(str, free_ports(count)))).split()]
+
+    def _secret(self) -> str:
+        return self._kept("secret-key", lambda: secrets.token_urlsafe(48))
+
+    def _kept(self, name: str, make: Callable[[], str]) -> str:
+        """What is chosen once and the same ever after, for our eyes only."""
+        path = self.home / name
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(make())
+        return path.read_text()

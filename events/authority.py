@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from events.catalog import event
+from events.shapes import Code, CommandName, GovernmentCode, Name, Number, PersonId, SeatCode
 
 Capacity = Literal["definitive", "plt", "plh"]
 
@@ -25,11 +26,11 @@ class OfficeEstablished(_Payload, frozen=True, kw_only=True):
     acts for.
     """
 
-    office: str
-    role: str
-    scope: str
-    instansi: str
-    title: str
+    office: SeatCode
+    role: Code
+    scope: Code
+    instansi: GovernmentCode
+    title: Name
 
 
 @event("authority.holder_appointed", topic="authority")
@@ -40,24 +41,24 @@ class HolderAppointed(_Payload, frozen=True, kw_only=True):
     not take (Perpres 116/2022 for acting heads), by the name of the command.
     """
 
-    office: str
-    person: str
+    office: SeatCode
+    person: PersonId
     capacity: Capacity
-    order: str
+    order: Number
     since: date
     until: date | None = None
-    barred: list[str] = []
+    barred: list[CommandName] = []
 
 
 @event("authority.holder_ended", topic="authority")
 class HolderEnded(_Payload, frozen=True, kw_only=True):
     """A holding ends on a date (last day, inclusive). Subject `personnel/office/<office>`."""
 
-    office: str
-    person: str
+    office: SeatCode
+    person: PersonId
     capacity: Capacity
     on: date
-    order: str
+    order: Number
 
 
 @event("authority.delegated", topic="authority")
@@ -67,10 +68,10 @@ class Delegated(_Payload, frozen=True, kw_only=True):
     Subject `personnel/office/<office>`. `commands` are command names; a delegate never sub-delegates.
     """
 
-    office: str
-    to_person: str
-    by_person: str
-    order: str
-    commands: list[str]
+    office: SeatCode
+    to_person: PersonId
+    by_person: PersonId
+    order: Number
+    commands: list[CommandName]
     since: date
     until: date

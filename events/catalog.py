@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 Audience = Literal["internal", "public"]
-#: A moment in a contract: one without its offset from UTC is refused, since nobody could say when it was.
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 T = TypeVar("T", bound=type[msgspec.Struct])
 
 #: Topic -> why it exists. A subject always travels in one topic, so its events keep their order.

@@ -12,7 +12,8 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from events.catalog import CATALOG, EventType, Moment, entry
+from events.catalog import CATALOG, EventType, entry
+from events.shapes import Moment
 
 CONTENT_TYPE = "application/cloudevents+json"
 

@@ -9,6 +9,7 @@ readable by every subscriber, a new type.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def shape(cls: type[msgspec.Struct]) -> Schema:
 
 
 def sample(kind: inspect.Type, name: str = "") -> Any:
-    """A value of this type as JSON has it, always the same; a text is the name of its field."""
+    """A value of this type as JSON has it, always the same; a text is the name of its field, so spelt as it may be."""
     match kind:
         case inspect.StructType(fields=fields):
             return {field.encode_name: sample(field.type, field.name) for field in fields}
@@ -120,8 +121,9 @@ def sample(kind: inspect.Type, name: str = "") -> Any:
             return [sample(item, name)]
         case inspect.DictType(key_type=key, value_type=value):
             return {sample(key, name): sample(value, name)}
-        case inspect.StrType():
-            return name
+        case inspect.StrType(pattern=pattern):
+            spellings = (name, name.replace("_", "-"), name.title().replace("_", ""))
+            return next(spelling for spelling in spellings if re.search(pattern or "", spelling))
         case inspect.BoolType():
             return True
         case inspect.IntType():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from events.catalog import Moment, event
+from events.catalog import event
+from events.shapes import Moment
 
 
 class _Payload(msgspec.Struct, frozen=True, kw_only=True):

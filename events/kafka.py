@@ -71,8 +71,8 @@ class Cluster(NamedTuple):
         return {"bootstrap_servers": self.servers, "bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 1000}
 
 
-def create_topics(url: str, parts: int = 12) -> None:
-    """Create the topics that are missing. Run once, at migration; an existing topic keeps its partitions."""
+def create_topics(url: str, parts: int = 12) -> list[str]:
+    """Create the topics that are missing, at migration; an existing topic keeps its partitions. Returns the new ones."""
     cluster = Cluster.of(url)
     wanted = {
         cluster.prefix + topic: {"num_partitions": 1 if topic == "authority" else parts, "configs": TOPIC}
@@ -84,6 +84,7 @@ def create_topics(url: str, parts: int = 12) -> None:
             with suppress(TopicAlreadyExistsError):  # another migration was quicker
                 admin.create_topics(missing)
         admin.wait_for_topics(wanted)
+    return sorted(missing)
 
 
 class KafkaLog:

@@ -117,11 +117,13 @@ log_entry = sa.Table(
 ENTRY_COLUMNS = ("topic", "part", "n", "service", "event_id", "watermark")
 
 
-def create_topics(conn: Connection, parts: int) -> None:
-    """The heads of all topics. Run once, at migration; an existing topic keeps its partitions."""
+def create_topics(conn: Connection, parts: int) -> list[str]:
+    """Create the topics that are missing, at migration; an existing topic keeps its partitions. Returns the new ones."""
     have = {t for (t,) in conn.execute(sa.select(log_head.c.topic).distinct())}
-    rows = [(t, p, 0) for t in sorted(TOPICS.keys() - have) for p in range(1 if t == "authority" else parts)]
+    missing = sorted(TOPICS.keys() - have)
+    rows = [(t, p, 0) for t in missing for p in range(1 if t == "authority" else parts)]
     bulk.insert(conn, log_head, ("topic", "part", "next"), rows)
+    return missing
 
 
 class DatabaseLog:

@@ -13,10 +13,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from events.catalog import Moment, entry, event
+from events.catalog import entry, event
 from events.personnel import PositionKind
+from events.shapes import Moment
 
-Code = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}(?!\n)$")]
 Mode = Literal["temporary", "permanent"]
 Origin = Literal["load", "programme", "own_request", "opd", "leader_instruction", "reorganisation", "oversight_order"]
 ActingAs = Literal["definitive", "plt", "plh", "delegate", "employee", "engine"]

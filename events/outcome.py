@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 
 import msgspec
 
 from events.catalog import event
+from events.shapes import Moment
 
 
 @event("group.decided", topic="mutation")
@@ -23,7 +24,7 @@ class GroupDecided(msgspec.Struct, frozen=True, kw_only=True):
     decree_date: date
     effective_on: date
     decided_by: str
-    at: datetime
+    at: Moment
 
 
 @event("proposal.declined", topic="mutation")
@@ -37,4 +38,4 @@ class ProposalDeclined(msgspec.Struct, frozen=True, kw_only=True):
     person: str
     rules: list[str]
     pack: str
-    at: datetime
+    at: Moment

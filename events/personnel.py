@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from events.catalog import event
+from events.shapes import Code, GovernmentCode, Name, PersonId, SeatCode
 
 EmploymentStatus = Literal["pns", "cpns", "pppk", "pppk_part_time"]
 PositionKind = Literal["jpt", "administrator", "pengawas", "pelaksana", "fungsional"]
@@ -26,14 +27,14 @@ class UnitRegistered(_Payload, frozen=True, kw_only=True):
     unit are appointed by the Minister of Home Affairs.
     """
 
-    unit: str
-    name: str
-    opd: str
-    opd_name: str
-    instansi: str
-    instansi_name: str
-    region: str
-    island: str
+    unit: Code
+    name: Name
+    opd: Code
+    opd_name: Name
+    instansi: GovernmentCode
+    instansi_name: Name
+    region: GovernmentCode
+    island: Code
     dukcapil: bool = False
 
 
@@ -45,13 +46,13 @@ class PositionRegistered(_Payload, frozen=True, kw_only=True):
     a person must have among their skills.
     """
 
-    position: str
-    unit: str
-    title: str
+    position: SeatCode
+    unit: Code
+    title: Name
     kind: PositionKind
-    family: str
-    job_class: int
-    places: int
+    family: Code
+    job_class: Annotated[int, msgspec.Meta(ge=1, le=17)]
+    places: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 
 
 @event("personnel.person_registered", topic="personnel")
@@ -62,16 +63,16 @@ class PersonRegistered(_Payload, frozen=True, kw_only=True):
     `eligible` = appraisal good for two years and no open disciplinary process (a band, never the grounds).
     """
 
-    person: str
+    person: PersonId
     status: EmploymentStatus
     grade: int
-    position: str
-    unit: str
+    position: SeatCode
+    unit: Code
     since: date
     appointed_on: date
     retires_on: date
-    skills: list[str]
-    home: str
+    skills: list[Code]
+    home: Code
     eligible: bool = True
 
 

@@ -149,17 +149,17 @@ def parked(arguments: argparse.Namespace) -> int:
 @command("up")
 def up(arguments: argparse.Namespace) -> int:
     """The distributed mode: PostgreSQL, Kafka, several instances and a reverse proxy as native processes."""
-    from deploy import cluster
+    from deploy import supervisor
 
-    return cluster.up()
+    return supervisor.up()
 
 
 @command("down")
 def down(arguments: argparse.Namespace) -> int:
     """Stop what `up` started; nothing is lost."""
-    from deploy import cluster
+    from deploy import supervisor
 
-    return cluster.down()
+    return supervisor.down()
 
 
 def _config(demo: bool | None = None) -> Config:
@@ -193,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == "run":
             sub.add_argument("--demo", action=argparse.BooleanOptionalAction, help="with the sample province")
     chosen = parser.parse_args(arguments)
-    configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command == "demo" else logging.INFO)
+    configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command in ("demo", "up") else logging.INFO)
     try:
         return COMMANDS[chosen.command](chosen)
     except Misconfigured as error:

@@ -50,8 +50,9 @@ class User:
         """The scopes its roles name, for the page header."""
         return tuple(sorted({r.partition("@")[2] for r in self.roles}))
 
-    def may(self, role: str) -> bool:
-        return any(r.partition("@")[0] == role for r in self.roles)
+    def may(self, *roles: str) -> bool:
+        """Whether the user has one of these roles, for whatever scope."""
+        return any(r.partition("@")[0] in roles for r in self.roles)
 
 
 def issue(user: User) -> str:
@@ -101,7 +102,7 @@ def requires(*roles: str) -> Callable[[View], View]:
                 if request.path.startswith("/api/"):
                     abort(401, "This needs a session or a bearer token.")
                 return redirect(f"/identity/sign-in?{urlencode({'next': request.full_path.rstrip('?')})}")
-            if roles and not any(user.may(r) for r in roles):
+            if roles and not user.may(*roles):
                 abort(403, f"This needs one of the roles {', '.join(roles)}.")
             return view(*args, **kwargs)
 

@@ -178,7 +178,7 @@ def _results(tx: Tx, results: Sequence[tuple[jobs.Job, msgspec.Struct | None]], 
             continue
         if not jobs.finish(tx._conn, tx.service.job, job) or result is None:
             continue
-        command_id = ids.derived("job", job.service, job.kind, job.key, str(job.fence))
+        command_id = ids.derived("job", job.service, job.kind, job.key, job.fence)
         try:
             with tx.item(command_id, ""):
                 tx.service.commands[type(result)](tx, Command(id=command_id, data=result))

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from services.config import Config
 from services.service import Service
 
-WRITER, READER = "imbang_writer", "imbang_reader"
+OWNER, WRITER, READER = "imbang_owner", "imbang_writer", "imbang_reader"
 
 db = SQLAlchemy()
 
@@ -45,6 +45,10 @@ class Databases:
     def reader(self, service: str) -> Engine:
         return self._engine(self.config.url(service), READER)
 
+    def owner(self, url: str) -> Engine:
+        """For changing the tables of a database."""
+        return self._engine(url, OWNER)
+
     def urls(self, services: Iterable[Service]) -> dict[str, list[Service]]:
         """Each database with the services that live in it."""
         homes: dict[str, list[Service]] = {}
@@ -65,10 +69,10 @@ class Databases:
 
 
 def prepared(engine: Engine, role: str) -> Engine:
-    """Set up the connections of an engine for writing or reading."""
+    """Set up the connections of an engine for what its role does."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connected)
-        event.listen(engine, "begin", _begin_immediate if role == WRITER else _begin)
+        event.listen(engine, "begin", _begin if role == READER else _begin_immediate)
     else:
 
         def connected(dbapi: Any, _: Any) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
+import re
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -23,46 +26,60 @@ CSP = (
     "frame-ancestors 'self'"
 )
 KEY = "Idempotency-Key"
+#: Control characters but tab and line breaks: no field has a use for them, and PostgreSQL cannot keep NUL.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_VERSION = re.compile(r'(?:W/)?"?([0-9]{1,18})"?')
 
 
 def application() -> Application:
     return cast("Application", current_app.extensions["imbang"])
 
 
-def submit(service: str, data: msgspec.Struct) -> Answer:
+def submit(service: str, data: msgspec.Struct, meant: msgspec.Struct | None = None) -> Answer:
     """Commit a command of the signed-in user; its answer is on disk when this returns.
 
     An API request brings an `Idempotency-Key`, a form a hidden field `key`. `If-Match` (or a field `version`) makes it
-    conditional on the version that was read.
+    conditional on the version that was read. `meant` is what a repeat has in common with `data`, if not all of it.
     """
     who = actor()
     key = request.headers.get(KEY) or request.form.get("key")
     if not key or len(key) > 200:
         abort(400, f"Send a header {KEY} of 1 to 200 characters, the same for every repeat of this command.")
-    name = type(data).__name__
     command = Command(
         id=ids.derived("http", who.account, service, key),
         data=data,
         actor=who,
         correlation=g.request_id,
-        fingerprint=hashlib.sha256(name.encode() + b"\0" + msgspec.json.encode(data)).digest(),
+        fingerprint=_fingerprint(meant or data),
         expected_version=_expected_version(),
     )
     return application().committer.submit(service, command)
+
+
+def _fingerprint(data: msgspec.Struct) -> bytes:
+    """Tells commands apart. Keyed, since `data` may hold a name and a number, and these can be guessed from a hash."""
+    told = type(data).__name__.encode() + b"\0" + msgspec.json.encode(data)
+    return hmac.digest(application().config.secret_key.encode(), told, hashlib.sha256)
 
 
 def _expected_version() -> int | None:
     given = request.headers.get("If-Match") or request.form.get("version")
     if given is None or given == "*":
         return None
-    text = given.strip('W/"')
-    if not text.isdigit():
+    match = _VERSION.fullmatch(given)
+    if match is None:
         abort(400, f"If-Match is the version you read, in quotes; got {given[:40]!r}.")
-    return int(text)
+    return int(match[1])
+
+
+def refuse_control_characters(texts: Iterable[str]) -> None:
+    """400 for a text that no page or program sends by intent."""
+    if any(map(_CONTROL.search, texts)):
+        abort(400, "A text holds a control character; only tabs and line breaks are taken.")
 
 
 def install_http(app: Flask) -> None:
-    """Request ids, security headers, and the routes for operators."""
+    """Request ids, security headers, legible requests, and the routes for operators."""
 
     @app.before_request
     def identify() -> None:
@@ -71,6 +88,11 @@ def install_http(app: Flask) -> None:
             g.request_id = str(uuid.UUID(given))
         except ValueError:
             g.request_id = ids.new()
+
+    @app.before_request
+    def read() -> None:
+        sent = (*request.args.lists(), *request.form.lists())
+        refuse_control_characters((request.path, *(text for key, values in sent for text in (key, *values))))
 
     @app.after_request
     def protect(response: Response) -> Response:

@@ -1,8 +1,9 @@
 """Slow work outside transactions: solve, deliver, render.
 
-A job is a row leased to one worker at a time. Each lease has a higher *fence*; a result that comes with an older one is
-dropped, so a worker that was frozen and wakes up changes nothing. One row for a (kind, key): asking again while it
-waits replaces the payload, asking while it runs makes it run once more.
+A job is a row leased to one worker at a time. Each lease has a *fence* of its own that never comes again, not even for
+work asked for anew; a result that comes with another one is dropped, so a worker that was frozen and wakes up changes
+nothing. One row for a (kind, key): asking again while it waits replaces the payload, asking while it runs makes it run
+once more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from events import bulk
+from events import bulk, ids
 from services.config import Config
 
 LEASE = timedelta(minutes=2)
@@ -42,7 +43,7 @@ class Job:
     kind: str
     key: str
     payload: bytes
-    fence: int
+    fence: str
     generation: int
     attempts: int
     now: datetime
@@ -61,7 +62,7 @@ def table(metadata: sa.MetaData, service: str) -> sa.Table:
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sa.Column("run_at", bulk.Instant, nullable=False, index=True),
         sa.Column("generation", sa.Integer, nullable=False),
-        sa.Column("fence", sa.Integer, nullable=False),
+        sa.Column("fence", sa.String(36)),
         sa.Column("lease_until", bulk.Instant),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("error", sa.Text),
@@ -72,8 +73,8 @@ def enqueue(conn: Connection, job: sa.Table, kind: str, key: str, payload: bytes
     """Ask for work. A waiting job of this kind and key takes the new payload and time."""
     here = (job.c.kind == kind) & (job.c.key == key)
     again = {"payload": payload, "run_at": run_at, "generation": job.c.generation + 1, "attempts": 0}
-    first = (kind, key, payload, run_at, 1, 0, 0)
-    while not bulk.claim(conn, job, ("kind", "key", "payload", "run_at", "generation", "fence", "attempts"), [first]):
+    first = (kind, key, payload, run_at, 1, 0)
+    while not bulk.claim(conn, job, ("kind", "key", "payload", "run_at", "generation", "attempts"), [first]):
         if conn.execute(job.update().where(here).values(again)).rowcount:
             return  # else another instance finished it in between
 
@@ -91,10 +92,9 @@ def lease(conn: Connection, job: sa.Table, service: str, now: datetime, wall: da
     leased = []
     for row in rows:
         here = (job.c.kind == row.kind) & (job.c.key == row.key)
-        conn.execute(job.update().where(here).values(lease_until=wall + LEASE, fence=row.fence + 1))
-        leased.append(
-            Job(service, row.kind, row.key, row.payload, row.fence + 1, row.generation, row.attempts, now, wall)
-        )
+        fence = ids.new()
+        conn.execute(job.update().where(here).values(lease_until=wall + LEASE, fence=fence))
+        leased.append(Job(service, row.kind, row.key, row.payload, fence, row.generation, row.attempts, now, wall))
     return leased
 
 

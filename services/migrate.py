@@ -1,59 +1,132 @@
-"""Bring databases and log up to date: tables, topics, the clock, and on PostgreSQL the three roles."""
+"""Bring databases and log up to date: the tables by deploy/migrations, topics, the clock, the roles of PostgreSQL.
+
+All that happens to a database happens in one transaction, on SQLite too: a migration that is interrupted has changed
+nothing. Who comes second waits for the first and finds nothing to do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+import alembic.command
+import alembic.config
+import alembic.util
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from events import log
-from services import clock
+from services import clock, roles
 from services.config import EMBEDDED_LOG
-from services.db import READER, WRITER, Databases
+from services.db import Databases
 from services.service import Service
 
+SCRIPTS = Path(__file__).resolve().parents[1] / "deploy" / "migrations"
+#: A resident of every database: the tables of the log, and the clock.
+KERNEL = "kernel"
 PARTITIONS = {"sqlite": 1, "postgresql": 4}
+#: The advisory lock of whoever migrates a database.
+LOCK = 0x696D62616E67
 
 
-def migrate(databases: Databases, services: Sequence[Service]) -> None:
-    """Create what is missing in every database of these services, and in Kafka if that carries their events."""
-    for url, residents in databases.urls(services).items():
-        engine = sa.create_engine(url)
-        with engine.begin() as conn:
-            for metadata in (log.metadata, clock.metadata, *(tables_of(s) for s in residents)):
-                metadata.create_all(conn)
-            log.create_topics(conn, PARTITIONS[conn.dialect.name])
-            clock.create(conn)
-            if conn.dialect.name == "postgresql":
-                _grant(conn, residents)
-        with engine.begin() as conn:
-            conn.execute(sa.text("ANALYZE"))
-        engine.dispose()
+class NotMigrated(Exception):
+    """A database could not be brought up to date; it is as it was"""
+
+
+class Migrated(msgspec.Struct, frozen=True):
+    """What was done to a database. `revisions` by resident; `roles`: those that its login takes on."""
+
+    database: str
+    revisions: dict[str, list[str]]
+    topics: list[str]
+    roles: list[str]
+
+    def __str__(self) -> str:
+        done = [f"{resident} {revision}" for resident, steps in self.revisions.items() for revision in steps]
+        done += [f"topic {topic}" for topic in self.topics]
+        return f"{self.database}: {', '.join(done) or 'up to date'}"
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a migration did: to each database, and which topics it created in Kafka."""
+
+    databases: list[Migrated]
+    kafka_topics: list[str]
+
+    def lines(self) -> list[str]:
+        return [*map(str, self.databases), *(f"Kafka: topic {topic}" for topic in self.kafka_topics)]
+
+
+def migrate(databases: Databases, services: Sequence[Service]) -> Report:
+    """Create and change what is missing in every database of these services, and in Kafka if that carries their events.
+
+    Raises NotMigrated.
+    """
+    done = [_migrate(databases, url, residents) for url, residents in databases.urls(services).items()]
+    topics: list[str] = []
     if databases.config.event_log_url != EMBEDDED_LOG:
         from events.kafka import create_topics
 
-        create_topics(databases.config.event_log_url)
+        topics = create_topics(databases.config.event_log_url)
+    return Report(done, topics)
 
 
-def tables_of(service: Service) -> sa.MetaData:
-    """All tables of a service, the kernel's among them."""
-    doors = [service.revoked] if service.doors else []
-    for kernel in (service.outbox.event, service.inbox.claim, service.timer, service.job, *doors):
-        assert kernel.metadata is service.metadata
-    return service.metadata
+def _migrate(databases: Databases, url: str, services: Sequence[Service]) -> Migrated:
+    """Migrate one database, in which these services live."""
+    name = sa.make_url(url).render_as_string()
+    try:
+        _create_roles(url)
+        owner = databases.owner(url)
+        with owner.begin() as conn:
+            _lock(conn)
+            revisions = _upgrade(conn, [KERNEL, *(s.name for s in services)])
+            topics = log.create_topics(conn, PARTITIONS[conn.dialect.name])
+            clock.create(conn)
+            taken = _grant(conn, services)
+        with owner.begin() as conn:
+            conn.execute(sa.text("ANALYZE"))
+    except (sa.exc.DBAPIError, alembic.util.CommandError) as error:
+        raise NotMigrated(f"{name}: {error}") from error
+    return Migrated(name, revisions, topics, taken)
 
 
-def _grant(conn: Connection, services: Sequence[Service]) -> None:
-    """The writer may not change or delete what is recorded; the reader may only read."""
-    if not conn.scalar(sa.text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")):
-        return
-    for role in (WRITER, READER):
-        if not conn.scalar(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": role}):
-            conn.execute(sa.text(f"CREATE ROLE {role} NOLOGIN"))
-        conn.execute(sa.text(f"GRANT {role} TO CURRENT_USER"))
-    conn.execute(sa.text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}"))
-    conn.execute(sa.text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {WRITER}"))
-    conn.execute(sa.text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {WRITER}"))
-    recorded = ", ".join([s.outbox.event.name for s in services] + [log.log_entry.name])
-    conn.execute(sa.text(f"REVOKE UPDATE, DELETE, TRUNCATE ON {recorded} FROM {WRITER}"))
+def _create_roles(url: str) -> None:
+    """As the login itself, before it becomes the owner."""
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as conn:
+            _lock(conn)
+            roles.create(conn)
+    engine.dispose()
+
+
+def _lock(conn: Connection) -> None:
+    """One migration of a database at a time; SQLite's BEGIN IMMEDIATE has seen to it."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+def _upgrade(conn: Connection, residents: Sequence[str]) -> dict[str, list[str]]:
+    """Run what each resident of this database lacks of the history; returns the revisions."""
+    done: dict[str, list[str]] = {}
+
+    def note(*, step: Any, run_args: dict[str, Any], **_: Any) -> None:
+        done.setdefault(run_args["resident"], []).append(step.up_revision_id)
+
+    told = {"connection": conn, "residents": residents, "on_version_apply": note}
+    config = alembic.config.Config(attributes=told)
+    config.set_main_option("script_location", str(SCRIPTS))
+    alembic.command.upgrade(config, "head")
+    return done
+
+
+def _grant(conn: Connection, services: Sequence[Service]) -> list[str]:
+    """Give the roles their rights on PostgreSQL; returns those that this login takes on."""
+    if conn.dialect.name != "postgresql":
+        return []
+    recorded = [log.log_entry, *(t for s in services for t in (s.outbox.event, *s.append_only))]
+    versions = [f"{resident}_schema" for resident in (KERNEL, *(s.name for s in services))]
+    roles.grant(conn, append_only=[table.name for table in recorded], read_only=versions)
+    return roles.taken(conn)

@@ -14,7 +14,6 @@ import msgspec
 import sqlalchemy as sa
 from flask import Blueprint, Response, abort, flash, jsonify, make_response, redirect, render_template, request
 from flask_babel import gettext as _
-from flask_smorest import Blueprint as ApiBlueprint
 from sqlalchemy.engine import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -22,6 +21,7 @@ from events import documents, ids, inbox
 from events.log import Position
 from services.auth import open_door, requires
 from services.clock import Moment
+from services.doors import JsonDoor
 from services.http import application, submit
 from services.incoming import PARKED_LIMIT
 from services.parked import PAGE, Dismiss, Release, Stuck, stuck
@@ -151,7 +151,7 @@ def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
 # -- doors ------------------------------------------------------------------------------------------------------------
 
 door = Blueprint("operators", __name__, url_prefix="/operations", template_folder="templates")
-api_door = ApiBlueprint("operators_api", __name__, url_prefix="/api/operations", description="For operators")
+api_door = JsonDoor("operators_api", __name__, url_prefix="/api/operations", description="For operators")
 documents_door = Blueprint("documents", __name__)
 DOORS = (door, api_door, documents_door)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from services.service import Refused, Words
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+JSON = (MEDIA_TYPE, "application/json")
 
 #: What to do about errors that have no rule of their own.
 REMEDIES = {
@@ -25,6 +27,8 @@ REMEDIES = {
     404: Words("Periksa alamat atau nomornya.", "Check the address or the id."),
     405: Words("Pakai cara yang disebut pada Allow.", "Use a method named in Allow."),
     413: Words("Kirim isi yang lebih kecil.", "Send a smaller body."),
+    415: Words("Kirim isi sebagai JSON.", "Send the body as JSON."),
+    422: Words("Perbaiki isian itu lalu kirim lagi.", "Correct these fields and send the request again."),
     500: Words(
         "Coba lagi; bila berulang, beri tahu operator dengan nomor ini.", "Try again; if it recurs, tell the operator."
     ),
@@ -37,7 +41,7 @@ def problem(
     """A problem document, or a page for a browser that asks for one."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     body |= {k: v for k, v in {"remedy": remedy, **more}.items() if v}
-    if request.path.startswith("/api/") or not request.accept_mimetypes.accept_html:
+    if request.path.startswith("/api/") or request.accept_mimetypes.best_match(["text/html", *JSON]) != "text/html":
         response = make_response(body, status)
         response.content_type = MEDIA_TYPE
     else:
@@ -55,6 +59,12 @@ def title(error: Exception) -> str:
     return (type(error).__doc__ or type(error).__name__).strip()
 
 
+def _fields(errors: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the fields in messages by location: {"json": {"start": [...]}}."""
+    for location, messages in errors.items():
+        yield from messages if isinstance(messages, Mapping) and "_schema" not in messages else (location,)
+
+
 def install_problems(app: Flask) -> None:
     """Every error of a request becomes a problem document."""
 
@@ -66,11 +76,13 @@ def install_problems(app: Flask) -> None:
 
     @app.errorhandler(Busy)
     def busy(error: Busy) -> Response:
-        return problem(429, title(error), str(error), remedy="Retry-After", headers={"Retry-After": "1"})
+        words = Words("Kirim lagi sesudah jeda Retry-After.", "Send it again after the pause in Retry-After.")
+        return problem(429, title(error), str(error), remedy=pick(words), headers={"Retry-After": "1"})
 
     @app.errorhandler(OutcomeUnknown)
     def unknown(error: OutcomeUnknown) -> Response:
-        return problem(503, title(error), str(error), headers={"Retry-After": "2"})
+        words = Words("Kirim lagi dengan kunci yang sama.", "Send it again with the same key.")
+        return problem(503, title(error), str(error), remedy=pick(words), headers={"Retry-After": "2"})
 
     @app.errorhandler(Reused)
     def reused(error: Reused) -> Response:
@@ -79,12 +91,15 @@ def install_problems(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
-        status = error.code or 500
+        status, detail = error.code or 500, error.description or error.name
         more: dict[str, Any] = {}
         if errors := (getattr(error, "data", None) or {}).get("messages"):
-            more["errors"] = errors
+            fields = list(_fields(errors))
+            detail = pick(Words(f"Tidak dapat diterima: {', '.join(fields)}.", f"Not acceptable: {', '.join(fields)}."))
+            more = {"field": fields[0], "errors": errors}
         remedy = REMEDIES.get(status, REMEDIES[400 if status < 500 else 500])
-        return problem(status, error.name, error.description or error.name, remedy=pick(remedy), **more)
+        headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+        return problem(status, error.name, detail, remedy=pick(remedy), headers=headers, **more)
 
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:

@@ -90,7 +90,7 @@ class Service:
 
     `beats`: topics that only this service writes and whose readers must know how fresh they are. `workers`: how many of
     its jobs a process runs at a time. `projections`: the tables that only `projects` handlers write, and that a rebuild
-    therefore makes anew.
+    therefore makes anew. `append_only`: the tables, besides its events, of which no row is ever changed or deleted.
     """
 
     name: str
@@ -103,6 +103,7 @@ class Service:
     beats: Sequence[str] = ()
     doors: Sequence[Blueprint] = ()
     projections: Sequence[sa.Table] = ()
+    append_only: Sequence[sa.Table] = ()
     prepare: Callable[[Tx, Sequence[Command | Event | Firing]], None] | None = None
     finish: Callable[[Tx], None] | None = None
 

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from events.mutation import Code, Mode, Origin
+from events.shapes import Number, PersonId
+
+#: The SHA-256 of a paper, in hex; the paper itself stays where it is kept.
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
+#: The code of a document that screening asks for.
+Gate = Annotated[str, msgspec.Meta(pattern=r"^G(?:[1-9]|10)(?!\n)$")]
 
 
 def _tag(name: str) -> str:
@@ -47,14 +53,14 @@ class Draft(Command, frozen=True, kw_only=True):
 class Submit(Command, frozen=True, kw_only=True):
     """Sponsor a draft and submit it. `documents`: gate code (G1..G10) -> SHA-256."""
 
-    documents: dict[str, str] = {}
+    documents: dict[Gate, Digest] = {}
 
 
 class Screen(Command, frozen=True, kw_only=True):
     """Verify eligibility and papers: pass, return as incomplete (BTL), or fail as not eligible (TMS)."""
 
     outcome: Literal["pass", "return", "fail"]
-    documents: dict[str, str] = {}
+    documents: dict[Gate, Digest] = {}
     reason_class: Code | None = None
 
     @property
@@ -65,7 +71,7 @@ class Screen(Command, frozen=True, kw_only=True):
 class Resubmit(Command, frozen=True, kw_only=True):
     """Submit a returned case again, with the missing papers."""
 
-    documents: dict[str, str] = {}
+    documents: dict[Gate, Digest] = {}
 
 
 class Answer(Command, frozen=True, kw_only=True):
@@ -129,7 +135,7 @@ class Vote(Command, frozen=True, kw_only=True):
 class Sign(Command, frozen=True, kw_only=True):
     """Sign the decree: its number, its date, the date from which it takes effect (TMT); `group`: of a batch decree."""
 
-    number: str
+    number: Number
     decree_date: date
     effective_on: date
     group: str | None = None
@@ -145,14 +151,14 @@ class Serve(Command, frozen=True, kw_only=True):
     """Record that the employee received the decree. `receipt`: SHA-256 of the receipt."""
 
     served_on: date
-    receipt: str
+    receipt: Digest
 
 
 class HandOver(Command, frozen=True, kw_only=True):
     """Record the handover (BAST): who has files, assets and accounts now, and the authority to sign electronically."""
 
-    successor: str
-    record: str
+    successor: PersonId
+    record: Digest
     e_signature: Literal["handed", "none"]
 
 
@@ -166,7 +172,7 @@ class Start(Command, frozen=True, kw_only=True):
 class Register(Command, frozen=True, kw_only=True):
     """Record the reference under which SIASN and I-MUT accepted the change."""
 
-    reference: str
+    reference: Number
     payroll_moved: bool = False
 
 

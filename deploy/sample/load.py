@@ -29,25 +29,30 @@ BATCH = 500
 T = TypeVar("T")
 
 
-def load_once(app: Application) -> None:
-    """Bring the sample in, on the morning of its day zero, unless it is there. An interrupted load goes on."""
+def load_once(app: Application, settle: Callable[[], object] | None = None) -> None:
+    """Bring the sample in, on the morning of its day zero, unless it is there. An interrupted load goes on.
+
+    `settle` waits until the services have heard of all; without it, this process alone tells them.
+    """
     complete = sa.select(Account.id).where(Account.login == "operator")
     with app.databases.reader("identity").connect() as conn:
         if conn.scalar(complete) is not None:
             return
     move_clock(app, morning(province().day_zero))
-    load(app, province())
+    settle = settle or app.runtime.drain
+    load(app, province(), settle)
     sign_assessment(app, province())
+    settle()
 
 
-def load(app: Application, sample: Province) -> None:
+def load(app: Application, sample: Province, settle: Callable[[], object]) -> None:
     """Give the commands of each stage, and let the services hear of it before the next."""
     for service, stage in STAGES:
         commands = list(stage(sample))
         for n, data in enumerate(shown(commands, service)):
             command_id = ids.derived("sample", str(sample.seed), service, str(n))
             app.committer.submit(service, Command(id=command_id, data=data))
-        app.runtime.drain()
+        settle()
 
 
 def sign_assessment(app: Application, sample: Province) -> None:
@@ -57,7 +62,6 @@ def sign_assessment(app: Application, sample: Province) -> None:
     data = SignAssessment(instansi="8200", document=document)
     command_id = ids.derived("sample assessment", document)
     app.committer.submit("optimizer", Command(id=command_id, data=data, actor=Actor("sample", secretary)))
-    app.runtime.drain()
 
 
 def registrations(sample: Province) -> Iterator[msgspec.Struct]:

@@ -11,23 +11,25 @@ from typing import Any
 import marshmallow as ma
 import sqlalchemy as sa
 from flask import Response, abort, jsonify
-from flask_smorest import Blueprint
 from sqlalchemy.engine import Connection
 
 from services.audit import chain, reading
 from services.audit.models import Entry
 from services.auth import open_door, requires
 from services.db import db
+from services.doors import JsonDoor
 
-door = Blueprint("audit_api", __name__, url_prefix="/api/audit", description="The sealed log of all events")
+door = JsonDoor("audit_api", __name__, url_prefix="/api/audit", description="The sealed log of all events")
 
 AUDITORS = ("auditor", "operator")
+#: The largest number that a database keeps.
+LARGEST = 2**63 - 1
 
 
 class Listing(ma.Schema):
     """A page of entries; `after` is the `next` of the page before."""
 
-    after = ma.fields.Integer(load_default=0, validate=ma.validate.Range(0))
+    after = ma.fields.Integer(load_default=0, validate=ma.validate.Range(0, LARGEST))
     limit = ma.fields.Integer(load_default=50, validate=ma.validate.Range(1, 500))
 
 

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from events import ids
 from events.envelope import digest
 from services.audit import chain, key, reading
-from services.audit.api import AUDITORS, connection
+from services.audit.api import AUDITORS, LARGEST, connection
 from services.audit.export import Verdict, tar
 from services.audit.models import Entry, Verification
 from services.audit.sealing import publish_head
@@ -59,7 +59,7 @@ def log() -> AnyResponse:
     """How long the log is, what vouches for it, and its entries, newest first."""
     conn, subject = connection(), request.args.get("subject", "").strip()
     last, size, check = reading.last_checkpoint(conn), reading.size(conn), _check()
-    rows = _newest(subject, request.args.get("before", type=int))
+    rows = _newest(subject, min(request.args.get("before", LARGEST, type=int), LARGEST))
     page, more = rows[:PAGE], len(rows) > PAGE
     shown = make_response(
         render_template(
@@ -81,7 +81,7 @@ def log() -> AnyResponse:
     return shown.make_conditional(request)
 
 
-@door.get("/entries/<int:seq>")
+@door.get(f"/entries/<int(max={LARGEST}):seq>")
 @requires(*AUDITORS)
 def entry(seq: int) -> str:
     """One entry: its bytes, its leaf, and the path from there to the signed root."""
@@ -114,13 +114,11 @@ def export() -> Response:
     return response
 
 
-def _newest(subject: str, before: int | None) -> list[Entry]:
+def _newest(subject: str, before: int) -> list[Entry]:
     """One page of entries and one entry more, of one subject or of all."""
-    statement = sa.select(Entry).order_by(Entry.seq.desc()).limit(PAGE + 1)
+    statement = sa.select(Entry).where(Entry.seq < before).order_by(Entry.seq.desc()).limit(PAGE + 1)
     if subject:
         statement = statement.where(Entry.subject == subject)
-    if before is not None:
-        statement = statement.where(Entry.seq < before)
     return list(db.session.scalars(statement))
 
 

@@ -8,18 +8,18 @@ from uuid import UUID
 
 import marshmallow as ma
 from flask import abort, jsonify
-from flask_smorest import Blueprint
 from werkzeug.wrappers import Response
 
 from events.schema import schema_of
 from services.auth import SESSION_SECONDS, User, issue, open_door, requires
 from services.db import db
+from services.doors import JsonDoor
 from services.http import submit
 from services.identity import credentials
 from services.identity.commands import GrantRoles, IssueKey, OpenAccount, RevokeSessions, WithdrawKey
 from services.identity.models import Account, ApiKey
 
-door = Blueprint("identity_api", __name__, url_prefix="/api/identity", description="Accounts, roles, API keys, tokens")
+door = JsonDoor("identity_api", __name__, url_prefix="/api/identity", description="Accounts, roles, API keys, tokens")
 
 NewAccount = schema_of(OpenAccount, without=frozenset({"password_hash"}))
 Roles = schema_of(GrantRoles, without=frozenset({"account"}))

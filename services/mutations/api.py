@@ -7,12 +7,12 @@ from typing import Any
 import marshmallow as ma
 import msgspec
 from flask import abort, jsonify, request
-from flask_smorest import Blueprint
 from werkzeug.wrappers import Response
 
 from events import ids
 from events.schema import schema_of
-from services.auth import actor, current_user, requires
+from services.auth import actor, requires
+from services.doors import JsonDoor
 from services.http import KEY, submit
 from services.mutations import reading
 from services.mutations.execute import Act
@@ -20,7 +20,7 @@ from services.mutations.groups import SignTogether
 from services.mutations.models import Case
 from workflow import commands as cmd
 
-door = Blueprint("mutations_api", __name__, url_prefix="/api/mutations", description="Mutations and their approval")
+door = JsonDoor("mutations_api", __name__, url_prefix="/api/mutations", description="Mutations and their approval")
 
 #: Commands that people give; the rest belongs to the engine.
 OFFERED: tuple[type[cmd.Command], ...] = (
@@ -86,12 +86,12 @@ def summary(row: Case) -> dict[str, Any]:
 @requires()
 @door.arguments(Listing, location="query")
 def cases(query: dict[str, Any]) -> Response:
-    """Cases the user is concerned with, newest first."""
-    user, known, on = actor(), reading.authority(), reading.today()
-    rows = reading.listing(reading.cursor(query["after"]), state=query["state"], opd=query["opd"], limit=query["limit"])
-    page = rows[: query["limit"]]
-    shown = [summary(r) for r in page if reading.concerned(known, r, user.person, on, user.roles)]
-    return jsonify(mutations=shown, next=reading.token(page[-1]) if len(rows) > len(page) else None)
+    """Cases that the user may open, newest first."""
+    after, limit = reading.cursor(query["after"]), query["limit"]
+    rows = reading.listing(visible(), after, state=query["state"], opd=query["opd"], limit=limit)
+    page = rows[:limit]
+    following = reading.token(page[-1]) if len(rows) > len(page) else None
+    return jsonify(mutations=[summary(row) for row in page], next=following)
 
 
 @door.get("/inbox")
@@ -132,6 +132,9 @@ def draft(body: dict[str, Any]) -> dict[str, Any]:
 @door.response(201)
 def decree(body: dict[str, Any]) -> dict[str, Any]:
     """Sign several cases under one number: all of them or none."""
+    seen = visible()
+    if hidden := [member for member in body["members"] if reading.case(member, seen) is None]:
+        abort(404, f"There is no mutation {hidden[0]}.")
     group = ids.derived("group", actor().account, request.headers.get(KEY, ""))
     return submit("mutations", SignTogether(group=group, **body))
 
@@ -167,12 +170,13 @@ def history(mutation: Any) -> Response:
 
 def opened(mutation: str) -> tuple[Case, Any]:
     """A case that the user may see; 404 for one that does not exist or is none of theirs."""
-    found, user = reading.case(mutation), current_user()
-    if found is None or user is None:
-        abort(404, f"There is no mutation {mutation}.")
-    if not reading.concerned(reading.authority(), found[0], user.person, reading.today(), user.roles):
-        abort(404, f"There is no mutation {mutation}.")
-    return found
+    return reading.case(mutation, visible()) or abort(404, f"There is no mutation {mutation}.")
+
+
+def visible() -> reading.Visible:
+    """The cases that the user may see."""
+    user = actor()
+    return reading.visible(reading.authority(), user.person, reading.today(), user.roles)
 
 
 def _command_route(command: type[cmd.Command]) -> None:
@@ -184,6 +188,7 @@ def _command_route(command: type[cmd.Command]) -> None:
     @door.arguments(body_of(command))
     @door.response(200, Answered)
     def give(body: dict[str, Any], mutation: Any) -> dict[str, Any]:
+        opened(str(mutation))
         words = body.pop("words")
         return submit("mutations", Act(command=command(mutation=str(mutation), **body), words=words))
 

@@ -16,7 +16,7 @@ from services import vault
 from services.db import table
 from services.mutations import facts as read
 from services.mutations.models import Asked, Case, Words, keys
-from services.service import Answer, Command, Event, Firing, Refused
+from services.service import Answer, Command, Event, Firing, NotYet, Refused
 from services.service import Words as Sentence
 from services.transaction import Tx
 from workflow import commands as cmd
@@ -29,6 +29,7 @@ from workflow.refusal import Refused as AgainstTheLaw
 PREFIX = "mutations/mutation/"
 #: Knowledge of offices older than this judges nobody.
 STALE = timedelta(seconds=60)
+LONGEST_WORDS = 5000
 STATUS = {"state": 409, "authority": 403, "law": 422}
 
 _decode = msgspec.json.Decoder(Mutation).decode
@@ -132,6 +133,8 @@ def act(tx: Tx, command: Command) -> Answer:
         mutation = execute(tx, _with_words(tx, data, case, person), person)
     except AgainstTheLaw as refusal:
         raise refused(refusal) from refusal
+    except NotYet as missing:
+        raise not_known(missing.subject) from missing
     return {"mutation": mutation.id, "version": mutation.version, "state": mutation.state}
 
 
@@ -206,6 +209,17 @@ def _with_words(tx: Tx, data: Act, case: Any, author: str) -> cmd.Command:
     """Keep the words sealed here; the command goes on with their commitment."""
     if not data.words:
         return data.command
+    if len(data.words) > LONGEST_WORDS:
+        raise Refused(
+            "words_too_long",
+            Sentence(
+                f"Paling banyak {LONGEST_WORDS} huruf, bukan {len(data.words)}.",
+                f"At most {LONGEST_WORDS} letters, not {len(data.words)}.",
+            ),
+            Sentence("Persingkat.", "Shorten it."),
+            status=422,
+            field="words",
+        )
     person = data.command.person if isinstance(data.command, cmd.Draft) else case.now.person if case else author
     key = vault.key_of(tx, keys, person)
     committed = vault.commitment(key, data.words)
@@ -304,4 +318,19 @@ def _unknown(mutation: str) -> Refused:
         Sentence(f"Tidak ada mutasi {mutation}.", f"There is no mutation {mutation}."),
         Sentence("Periksa nomornya di daftar mutasi.", "Check its id in the list of mutations."),
         status=404,
+    )
+
+
+def not_known(subject: str) -> Refused:
+    """The refusal of a move of somebody, or to a position, that `personnel` has not told of."""
+    kind, _, key = subject.removeprefix("personnel/").partition("/")
+    words = {"person": Sentence("Pegawai", "Person"), "position": Sentence("Jabatan", "Position")}.get(
+        kind, Sentence(kind, kind)
+    )
+    return Refused(
+        f"unknown_{kind}",
+        Sentence(f"{words.id} {key[:80]} tidak dikenal.", f"{words.en} {key[:80]} is unknown."),
+        Sentence("Pilih dari daftar.", "Choose it from the list."),
+        status=422,
+        field="person" if kind == "person" else "to_position",
     )

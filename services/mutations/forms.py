@@ -34,13 +34,32 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lexicon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`reasons`: kind of field -> the codes it offers, each with its Bahasa and English."""
+
     events: dict[str, Title]
+    origins: dict[str, Title]
+    codes: dict[str, Title]
+    reasons: dict[str, list[tuple[str, str, str]]]
     commands: dict[str, Form]
+
+    def choices(self, field: Field) -> list[tuple[str, str, str]]:
+        """What a field lets choose from: its own choices, or the reasons of its kind; empty for free input."""
+        return field.choices or self.reasons.get(field.kind, [])
 
 
 @cache
 def lexicon() -> Lexicon:
+    """The words of words.toml."""
     return msgspec.toml.decode((Path(__file__).parent / "words.toml").read_text(), type=Lexicon)
+
+
+@cache
+def meanings() -> dict[str, Title]:
+    """What the codes in a history mean: those that forms offer, and the engine's own."""
+    fields = [field for form in lexicon().commands.values() for field in form.fields]
+    lists = [*(field.choices for field in fields), *lexicon().reasons.values()]
+    offered = {code: Title(id=bahasa, en=english) for each in lists for code, bahasa, english in each}
+    return offered | lexicon().codes
 
 
 COMMANDS: dict[str, type[cmd.Command]] = {

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from events.outcome import GroupDecided
+from events.shapes import Number
 from services.mutations.execute import Act, act
 from services.service import Answer, Command, Refused, Words
 from services.transaction import Tx
@@ -22,7 +23,7 @@ class SignTogether(msgspec.Struct, frozen=True, kw_only=True):
 
     group: str
     members: Annotated[list[str], msgspec.Meta(min_length=2, max_length=MEMBERS)]
-    number: str
+    number: Number
     decree_date: date
     effective_on: date
     words: str | None = None

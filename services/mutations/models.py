@@ -83,7 +83,8 @@ class Words(Base):
 
 
 class Unit(Base):
-    """A unit as `personnel` and `workload` tell of it. `floor`: the full-time people it needs at least."""
+    """A unit as `personnel` and `workload` tell of it. `as_of`: the last day that `ratio` speaks of; `floor`: the
+    full-time people it needs at least."""
 
     __tablename__ = "mutations_unit"
     id: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
@@ -94,6 +95,7 @@ class Unit(Base):
     instansi_name: Mapped[str] = mapped_column(sa.String(120))
     ministerial: Mapped[bool]
     ratio: Mapped[float | None]
+    as_of: Mapped[date | None]
     staff: Mapped[float | None]
     floor: Mapped[float | None]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask_babel import format_date
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from events import ids
@@ -19,9 +23,10 @@ from services.db import db
 from services.http import submit
 from services.language import language
 from services.mutations import reading
-from services.mutations.api import opened
+from services.mutations.api import opened, visible
+from services.mutations.choosing import choices
 from services.mutations.execute import Act
-from services.mutations.forms import Form, at_fault, command_of, lexicon
+from services.mutations.forms import Form, at_fault, command_of, lexicon, meanings
 from services.mutations.models import Asked, Case, Position, Proposal, Unit
 from services.mutations.preview import Preview, preview
 from services.problems import pick
@@ -48,8 +53,20 @@ NO_ANSWER = Title(
 )
 
 
+#: What became of a case that ended without a move; others that ended are done.
+ENDS = {"REJECTED": "refused", "WITHDRAWN": "not_needed", "CANCELLED": "not_needed", "EXPIRED": "not_needed"}
+
+
 def said(title: Title) -> str:
+    """A title in the reader's language."""
     return title.en if language() == "en" else title.id
+
+
+def _tone(row: Case) -> str:
+    """The state for the macro `badge`."""
+    if row.closed:
+        return ENDS.get(row.state, "done")
+    return "overdue" if row.contested else "waiting"
 
 
 @dataclass(frozen=True)
@@ -73,14 +90,16 @@ def inbox() -> str:
 @door.get("/")
 @requires()
 def cases() -> str:
-    """Cases the reader is concerned with, newest first."""
-    user, known, on = actor(), reading.authority(), reading.today()
-    rows = reading.listing(reading.cursor(request.args.get("after", "")), state=request.args.get("state", ""))
+    """Cases that the reader may open, newest first."""
+    after, state = reading.cursor(request.args.get("after", "")), request.args.get("state", "")
+    rows = reading.listing(visible(), after, state=state)
     page = rows[: reading.PAGE]
-    shown = [r for r in page if reading.concerned(known, r, user.person, on, user.roles)]
-    following = f"/mutations/?after={reading.token(page[-1])}" if len(rows) > len(page) else ""
+    more = {"state": state, "after": reading.token(page[-1])} if len(rows) > len(page) else {}
     return render_template(
-        "mutations/list.html", cases=[_line(r) for r in shown], next_url=following, paged="after" in request.args
+        "mutations/list.html",
+        cases=[_line(r) for r in page],
+        next_url=f"/mutations/?{urlencode(more)}" if more else "",
+        paged="after" in request.args,
     )
 
 
@@ -104,6 +123,9 @@ def case(mutation: Any) -> AnyResponse:
             actions=[
                 Action(n, lexicon().commands[n], ids.new()) for n in reading.offered(known, state, user.person, on)
             ],
+            tone=_tone(row),
+            origin=said(lexicon().origins[row.origin]),
+            choices=lexicon().choices,
             timeline_entries=[_entry(known, e, p) for e, p in reading.history(str(mutation))],
             proposal=_proposal(state),
             words=reading.words_for(state, user.person, known, on),
@@ -130,7 +152,7 @@ def act(mutation: Any, name: str) -> AnyResponse:
 @requires()
 def new() -> str:
     """Open a case by hand: rules broken and the effect on both loads are shown before it is drafted."""
-    return render_template("mutations/new.html", form=request.args, seen=None, key=ids.new(), problem=None)
+    return _new(request.args, ids.new())
 
 
 @door.post("/new")
@@ -147,8 +169,24 @@ def draft() -> str | AnyResponse:
             return redirect(f"/mutations/{answer['mutation']}")
     except Refused as refusal:
         problem = {"detail": pick(refusal.detail), "remedy": pick(refusal.remedy)}
-        return render_template("mutations/new.html", form=form, seen=None, key=form.get("key"), problem=problem)
-    return render_template("mutations/new.html", form=form, seen=seen, key=form.get("key"), problem=None)
+        return _new(form, form.get("key", ""), problem=problem)
+    return _new(form, form.get("key", ""), seen=seen)
+
+
+def _new(
+    form: MultiDict[str, str], key: str, seen: Preview | None = None, problem: Mapping[str, str] | None = None
+) -> str:
+    known, person, on = reading.authority(), actor().person, reading.today()
+    return render_template(
+        "mutations/new.html",
+        form=form,
+        key=key,
+        seen=seen,
+        problem=problem,
+        offered=choices(form.get("from", ""), form.get("to", ""), known, person, on),
+        origins=[(code, said(title)) for code, title in lexicon().origins.items()],
+        unit_name=_unit_name,
+    )
 
 
 def _draft_of(mutation: str) -> cmd.Draft:
@@ -189,7 +227,8 @@ def _card(known: Authority, asked: Asked, row: Case, on: date) -> dict[str, Any]
 def _line(row: Case) -> dict[str, Any]:
     state = said(reading.law_of(row).states[row.state].title)
     names = {"source": _unit_name(row.source_unit), "target": _unit_name(row.target_unit)}
-    return names | {"row": row, "state": state, "url": f"/mutations/{row.id}"}
+    told = {"state": state, "tone": _tone(row), "origin": said(lexicon().origins[row.origin])}
+    return names | told | {"row": row, "url": f"/mutations/{row.id}", "move": reading.state_of(row).move}
 
 
 def _place(unit: str, position: str) -> dict[str, Any]:
@@ -208,18 +247,31 @@ def _entry(known: Authority, wrapped: Any, event: MutationEvent) -> dict[str, An
     office = known.offices[by.office].title if by.office and by.office in known.offices else ""
     capacity = {"plt": "Plt ", "plh": "Plh ", "delegate": _("a.n. ")}.get(by.capacity, "")
     who = {"engine": _("mesin alur"), "employee": _("pegawai")}.get(by.capacity, f"{capacity}{office}")
-    detail = [f"{_('order')} {by.order}"] if by.order else []
+    detail = []
     for name in ("answer", "vote", "opinion", "reason_class", "condition", "dissent", "number", "effective_on"):
         value = getattr(event, name, None)
         if value:
-            detail.append(", ".join(value) if isinstance(value, list) else str(value))
+            detail.append(_worded(value))
+    if by.order:
+        detail.append(_("dasar %(order)s", order=by.order))
+    detail.append(_("baris %(row)s, %(pack)s", row=event.row, pack=event.pack))
     return {
         "at": event.at,
         "what": said(lexicon().events[wrapped.type]),
-        "who": f"{who} · {_('baris')} {event.row} · {event.pack}",
+        "who": who,
         "detail": " · ".join(detail),
         "url": "",
     }
+
+
+def _worded(value: Any) -> str:
+    """A figure of the history for a reader: codes in words, dates as dates are written."""
+    if isinstance(value, date):
+        return format_date(value, "long")
+    if isinstance(value, list):
+        return ", ".join(map(_worded, value))
+    known = meanings().get(value)
+    return said(known) if known else str(value)
 
 
 def _proposal(state: Mutation) -> ProposalDrafted | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from services.db import db
 from services.http import application
 from services.mutations import facts
-from services.mutations.models import Case
-from services.service import NotYet, Refused, Words
+from services.mutations.execute import not_known
+from services.mutations.models import Case, Unit
+from services.service import NotYet
 from services.transaction import Tx
 from workflow import commands as cmd
 from workflow.decision import decide
@@ -54,7 +56,7 @@ def preview(command: cmd.Draft, actor: str | None) -> Preview:
             tx, facts.read_authority(conn), actor, command.mutation, command.person, command.to_position, None
         )
     except NotYet as missing:
-        raise _unknown(missing.subject) from None
+        raise not_known(missing.subject) from None
     return Preview(
         _broken(command, known),
         (
@@ -68,7 +70,7 @@ def _broken(command: cmd.Draft, known: Facts) -> tuple[AgainstTheLaw, ...]:
     """The rules broken by the draft itself or, if it may be drafted, by submitting it."""
     mutation = None
     try:
-        law = definition_for(known.source, known.target, command.mode)
+        law = definition_for(known.source, known.target, command.mode, _names())
         for event in decide(law, None, command, replace(known, actor=None)):
             mutation = evolve(law, mutation, event)
         decide(law, mutation, cmd.Submit(mutation=command.mutation), known)
@@ -77,22 +79,13 @@ def _broken(command: cmd.Draft, known: Facts) -> tuple[AgainstTheLaw, ...]:
     return ()
 
 
+def _names() -> dict[str, str]:
+    """Code of a government -> its name."""
+    return dict(db.session.execute(sa.select(Unit.instansi, Unit.instansi_name).distinct()).tuples().all())
+
+
 def _effect(unit: str, load: LoadFacts | None, change: float) -> Effect:
     if load is None:
         return Effect(unit, None, None)
     staff = load.staff + change
     return Effect(unit, load.ratio, load.ratio * load.staff / staff if staff > 0 else None)
-
-
-def _unknown(subject: str) -> Refused:
-    kind, _, key = subject.removeprefix("personnel/").partition("/")
-    words = {"person": Words("Pegawai", "Person"), "position": Words("Jabatan", "Position")}.get(
-        kind, Words(kind, kind)
-    )
-    return Refused(
-        f"unknown_{kind}",
-        Words(f"{words.id} {key} tidak dikenal.", f"{words.en} {key} is unknown."),
-        Words("Pilih dari daftar.", "Choose it from the list."),
-        status=422,
-        field="person" if kind == "person" else "to_position",
-    )

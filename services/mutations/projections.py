@@ -31,7 +31,7 @@ TABLES = (unit, position, person, office, holding, delegation, table(Proposal))
 
 def add_unit(tx: Tx, event: Event) -> None:
     e = event.data
-    known = tx.get(unit, e.unit) or {"ratio": None, "staff": None, "floor": None}
+    known = tx.get(unit, e.unit) or {"ratio": None, "as_of": None, "staff": None, "floor": None}
     tx.upsert(
         unit,
         {
@@ -43,6 +43,7 @@ def add_unit(tx: Tx, event: Event) -> None:
             "instansi_name": e.instansi_name,
             "ministerial": e.dukcapil,
             "ratio": known["ratio"],
+            "as_of": known["as_of"],
             "staff": known["staff"],
             "floor": known["floor"],
         },
@@ -83,7 +84,7 @@ def move_person(tx: Tx, event: Event) -> None:
 def measure_unit(tx: Tx, event: Event) -> None:
     e = event.data
     row = _known(tx, unit, e.unit, f"personnel/unit/{e.unit}")
-    tx.upsert(unit, {**row, "ratio": e.ratio, "staff": e.staff})
+    tx.upsert(unit, {**row, "ratio": e.ratio, "as_of": e.period_to, "staff": e.staff})
 
 
 def set_floor(tx: Tx, event: Event) -> None:

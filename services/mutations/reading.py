@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -26,6 +26,8 @@ from workflow.mutation import Mutation, seat
 
 PAGE = 50
 
+Visible = sa.ColumnElement[bool]
+
 _decode = msgspec.json.Decoder(Mutation).decode
 
 
@@ -38,7 +40,7 @@ class Cursor(NamedTuple):
 
 def token(row: Case) -> str:
     """A cursor as it travels in addresses."""
-    return f"{row.opened_at.isoformat()}~{row.id}"
+    return f"{row.opened_at:%Y-%m-%dT%H:%M:%S.%fZ}~{row.id}"
 
 
 def cursor(text: str) -> Cursor | None:
@@ -47,8 +49,8 @@ def cursor(text: str) -> Cursor | None:
         return None
     at, _, row = text.partition("~")
     try:
-        return Cursor(datetime.fromisoformat(at), row)
-    except ValueError:
+        return Cursor(datetime.fromisoformat(at).astimezone(UTC), row)
+    except (ValueError, OverflowError):
         abort(400, "`after` is the `next` of the page before.")
 
 
@@ -61,10 +63,10 @@ def today() -> date:
     return facts.calendar().today(now())
 
 
-def case(mutation: str) -> tuple[Case, Mutation] | None:
-    """A case and its state; None when there is none."""
-    row = db.session.get(Case, mutation)
-    return (row, _decode(row.body)) if row is not None else None
+def case(mutation: str, visible: Visible) -> tuple[Case, Mutation] | None:
+    """A case and its state; None when there is none to be seen."""
+    row = db.session.scalar(sa.select(Case).where(Case.id == mutation, visible))
+    return (row, state_of(row)) if row is not None else None
 
 
 def history(mutation: str) -> list[tuple[envelope.Envelope, MutationEvent]]:
@@ -122,9 +124,11 @@ def inbox(known: Authority, person: str, on: date, limit: int = PAGE) -> Sequenc
     return [(asked, found) for asked, found in db.session.execute(statement)]
 
 
-def listing(after: Cursor | None, *, state: str = "", opd: str = "", limit: int = PAGE) -> Sequence[Case]:
-    """Cases, newest first, after a cursor."""
-    statement = sa.select(Case).order_by(Case.opened_at.desc(), Case.id.desc()).limit(limit + 1)
+def listing(
+    visible: Visible, after: Cursor | None, *, state: str = "", opd: str = "", limit: int = PAGE
+) -> Sequence[Case]:
+    """Cases, newest first, after a cursor; one more than `limit` if there are."""
+    statement = sa.select(Case).where(visible).order_by(Case.opened_at.desc(), Case.id.desc()).limit(limit + 1)
     if after is not None:
         older = (Case.opened_at == after.opened_at) & (Case.id < after.id)
         statement = statement.where((Case.opened_at < after.opened_at) | older)
@@ -135,21 +139,28 @@ def listing(after: Cursor | None, *, state: str = "", opd: str = "", limit: int 
     return db.session.scalars(statement).all()
 
 
-def concerned(known: Authority, row: Case, person: str | None, on: date, roles: Sequence[str]) -> bool:
-    """Who may open a case: its person, holders of offices on either side, auditors and operators."""
+def visible(known: Authority, person: str | None, on: date, roles: Sequence[str]) -> Visible:
+    """The cases someone may open: one's own, those of a side in which one holds an office; auditors and operators all.
+
+    A clause of the query and never a sieve behind it: pages are full, and nothing tells how many others there are.
+    """
     if any(role.partition("@")[0] in ("operator", "auditor") for role in roles):
-        return True
+        return sa.true()
     if person is None:
-        return False
-    scopes = {row.source_opd, row.target_opd, row.source_instansi, row.target_instansi}
-    return person == row.person or any(
-        known.offices[office].scope in scopes for office in seats_of(known, person, on) if office in known.offices
-    )
+        return sa.false()
+    scopes = {known.offices[office].scope for office in seats_of(known, person, on) if office in known.offices}
+    sides = (Case.source_opd, Case.target_opd, Case.source_instansi, Case.target_instansi)
+    return sa.or_(Case.person == person, *(side.in_(scopes) for side in sides))
+
+
+def state_of(row: Case) -> Mutation:
+    """Where a case stands, with its move."""
+    return _decode(row.body)
 
 
 def law_of(row: Case) -> Definition:
     """The definition that a case runs by."""
-    return definition(_decode(row.body).definition)
+    return definition(state_of(row).definition)
 
 
 def offered(known: Authority, mutation: Mutation, person: str | None, on: date) -> list[str]:

@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from flask import Response, abort, jsonify
-from flask_smorest import Blueprint
 
 from events.schema import schema_of
 from services.auth import requires
 from services.db import db
+from services.doors import JsonDoor
 from services.http import submit
 from services.optimizer.models import PlanRow, ProposalRow
 from services.optimizer.planning import SignAssessment
 
-door = Blueprint("optimizer_api", __name__, url_prefix="/api/optimizer", description="Plans and proposals")
+door = JsonDoor("optimizer_api", __name__, url_prefix="/api/optimizer", description="Plans and proposals")
 
 
 @door.get("/proposals")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from flask import Blueprint, abort, render_template
+from flask_babel import format_decimal
 
 from events.proposal import ProposalDrafted, Reason
 from services.auth import requires
@@ -23,16 +23,38 @@ from workflow.routes import routes
 door = Blueprint("optimizer", __name__, url_prefix="/optimizer", template_folder="templates")
 
 
+#: Figures of reasons that are ratios of load.
+RATIOS = {"before", "after_plan", "worst_here", "worst_there", "ratio"}
+#: Reasons whose figures are listed with them -> the kind of their codes in words.toml.
+PARTICULARS = {"least_burden": "burden", "better_but_blocked": "rule"}
+
+
 @cache
 def words() -> dict[str, dict[str, str]]:
-    """Reason code -> language -> sentence with {figures}."""
+    """Reason code -> language -> sentence with {figures}; and `kind.code` -> language -> what the code means."""
     return msgspec.toml.decode((Path(__file__).parent / "words.toml").read_text(), type=dict[str, dict[str, str]])
 
 
 def sentence(reason: Reason) -> str:
     """A reason in the reader's language, its figures rounded to what the data can bear."""
-    shown = {k: f"{v:.2f}".rstrip("0").rstrip(".") if isinstance(v, float) else v for k, v in reason.figures.items()}
-    return words()[reason.code][language()].format_map(shown)
+    return words()[reason.code][language()].format_map({k: _shown(k, v) for k, v in reason.figures.items()})
+
+
+def particulars(reason: Reason) -> list[str]:
+    """What a sum in a reason is made of, or which rules it counts, in words."""
+    kind = PARTICULARS.get(reason.code)
+    if kind is None:
+        return []
+    counted = {k: v for k, v in reason.figures.items() if k != "total"}
+    return [f"{words()[f'{kind}.{name}'][language()]} {_shown(name, value)}" for name, value in counted.items()]
+
+
+def _shown(name: str, value: float | str) -> str:
+    """A figure of a reason: a code in words, a unit by its name, a ratio with two decimals, anything else with one."""
+    if isinstance(value, str):
+        named = unit(value) if name.endswith("unit") else None
+        return named.name if named else words().get(f"{name}.{value}", {}).get(language(), value)
+    return str(format_decimal(value, "0.00" if name in RATIOS else "0.#"))
 
 
 @door.get("/")
@@ -66,7 +88,7 @@ def proposal(proposal: Any) -> str:
         proposal=msgspec.json.decode(row.body, type=ProposalDrafted),
         unit=unit,
         sentence=sentence,
-        json=json,
+        particulars=particulars,
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import marshmallow as ma
 from flask import abort, jsonify
-from flask_smorest import Blueprint
 from werkzeug.wrappers import Response
 
 from events.authority import HolderAppointed, OfficeEstablished
@@ -14,6 +13,7 @@ from events.personnel import PositionRegistered, UnitRegistered
 from events.schema import schema_of
 from services.auth import actor, requires
 from services.db import db
+from services.doors import JsonDoor
 from services.http import submit
 from services.personnel import reading
 from services.personnel.commands import (
@@ -28,7 +28,7 @@ from services.personnel.commands import (
 )
 from services.personnel.models import Office, Person, Position, Unit
 
-door = Blueprint("personnel_api", __name__, url_prefix="/api/personnel", description="Units, people, offices")
+door = JsonDoor("personnel_api", __name__, url_prefix="/api/personnel", description="Units, people, offices")
 
 OFFICE = frozenset({"office"})
 

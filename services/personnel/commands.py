@@ -9,10 +9,9 @@ import msgspec
 
 from events.authority import Capacity, HolderAppointed, OfficeEstablished
 from events.personnel import EmploymentStatus, PositionRegistered, UnitRegistered
+from events.shapes import Code, CommandName, Name, Number, PersonId, SeatCode
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 Grade = Annotated[int, msgspec.Meta(ge=1, le=17)]
-CommandName = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Za-z]{1,39}$")]
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,15 +25,15 @@ class NewPerson(_Command, frozen=True, kw_only=True):
     nip: str
     status: EmploymentStatus
     grade: Grade
-    position: str
-    unit: str
+    position: SeatCode
+    unit: Code
     since: date
     appointed_on: date
     retires_on: date
-    skills: list[str]
-    home: str
+    skills: list[Code]
+    home: Code
     eligible: bool = True
-    person: str | None = None
+    person: PersonId | None = None
 
     def __repr__(self) -> str:
         return f"NewPerson({self.person})"
@@ -90,20 +89,20 @@ class AppointHolders(_Command, frozen=True, kw_only=True):
 class EndHolding(_Command, frozen=True, kw_only=True):
     """A person's last day in an office is `on`."""
 
-    office: str
-    person: str
+    office: SeatCode
+    person: PersonId
     capacity: Capacity
     on: date
-    order: str
+    order: Number
 
 
 class Delegate(_Command, frozen=True, kw_only=True):
     """The holder of an office lets another take named kinds of decision from `since` to `until`, both inclusive."""
 
-    office: str
-    to_person: str
-    by_person: str
-    order: str
+    office: SeatCode
+    to_person: PersonId
+    by_person: PersonId
+    order: Number
     commands: Annotated[list[CommandName], msgspec.Meta(min_length=1)]
     since: date
     until: date

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 from flask import Response, jsonify, request
-from flask_smorest import Blueprint
 
 from services.auth import requires
+from services.doors import JsonDoor
 from services.http import KEY, application, submit
 from services.webhooks import owning, reading
 from services.webhooks.commands import (
@@ -26,7 +26,7 @@ from services.webhooks.keys import shown
 from services.webhooks.models import Delivery, Endpoint
 from services.webhooks.schemas import DeliveryPage, Page, Recovery, Registration, Rotation
 
-door = Blueprint("webhooks_api", __name__, url_prefix="/api/webhooks", description="Signed messages to other systems")
+door = JsonDoor("webhooks_api", __name__, url_prefix="/api/webhooks", description="Signed messages to other systems")
 allowed = requires(*reading.ROLES)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from flask import abort
@@ -88,7 +88,7 @@ def attempts(message: Delivery) -> Sequence[Try]:
 
 def token(row: Delivery) -> str:
     """The cursor after a message, as it travels in addresses."""
-    return f"{row.created_at.isoformat()}~{row.event}~{row.endpoint}"
+    return f"{row.created_at:%Y-%m-%dT%H:%M:%S.%fZ}~{row.event}~{row.endpoint}"
 
 
 def wall() -> datetime:
@@ -99,8 +99,8 @@ def wall() -> datetime:
 def _cursor(text: str) -> tuple[datetime, str, str]:
     try:
         at, event, place = text.split("~")
-        return datetime.fromisoformat(at), event, place
-    except ValueError:
+        return datetime.fromisoformat(at).astimezone(UTC), event, place
+    except (ValueError, OverflowError):
         abort(400, "`after` is the `next` of the page before.")
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import marshmallow as ma
 
 from services.webhooks.keys import LONGEST_OVERLAP, OVERLAP
 from services.webhooks.models import DEAD, DELIVERED, FAILED, PENDING
 
 HOUR = 3600
+#: Moments that have a date in every time zone.
+ERA = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Page(ma.Schema):
@@ -38,6 +42,7 @@ class Rotation(ma.Schema):
     """How long the old secret signs beside the new one."""
 
     overlap_hours = ma.fields.Integer(
+        strict=True,
         load_default=int(OVERLAP.total_seconds()) // HOUR,
         validate=ma.validate.Range(0, int(LONGEST_OVERLAP.total_seconds()) // HOUR),
     )
@@ -46,4 +51,4 @@ class Rotation(ma.Schema):
 class Recovery(ma.Schema):
     """From when on what did not arrive is sent again; with its offset, as 2026-03-02T09:00:00+09:00."""
 
-    since = ma.fields.AwareDateTime(required=True)
+    since = ma.fields.AwareDateTime(required=True, validate=ma.validate.Range(*ERA))

@@ -7,18 +7,18 @@ from typing import Any
 import marshmallow as ma
 import msgspec
 from flask import abort, jsonify, request
-from flask_smorest import Blueprint
 from werkzeug.wrappers import Response
 
 from events.schema import schema_of
 from services.auth import requires
+from services.doors import JsonDoor
 from services.http import submit
 from services.workload import reading
 from services.workload.commands import FinaliseAbk, SubmitReport
 from services.workload.measure import Thresholds
 from services.workload.models import Measurement, Report
 
-door = Blueprint("workload_api", __name__, url_prefix="/api/workload", description="Load of units, and their reports")
+door = JsonDoor("workload_api", __name__, url_prefix="/api/workload", description="Load of units, and their reports")
 
 
 class Listing(ma.Schema):

@@ -15,6 +15,9 @@ from services.workload.measure import Thresholds, grade
 
 door = Blueprint("workload", __name__, url_prefix="/workload", template_folder="templates")
 
+ALARMS = 5
+"""Alarms above the picture; the table below has them all."""
+
 SPARK = (240, 48)
 """Width and height of the trend's line."""
 
@@ -33,6 +36,7 @@ def picture() -> Response:
         opd=opd,
         silent=silent,
         everyone=everyone,
+        alarms=reading.alarms(units)[:ALARMS],
         stale_after=STALE_AFTER,
     )
     return _conditional(page, reading.fingerprint(units, opd, today))

@@ -70,6 +70,25 @@ def _summary(unit: Unit, load: Load | None, measured: Measurement | None, staff:
     }
 
 
+def alarms(units: Sequence[Row]) -> list[Row]:
+    """Of these units those under alarm, the newest alarm first: `since` when, `before` the ratio of the measurement
+    before it (None where there was none)."""
+    over = {unit["unit"]: unit for unit in units if unit["level"] == "overload"}
+    measured, raised = Measurement.unit.in_(over), Measurement.level == "overload"
+    calm = sa.select(Measurement.unit, sa.func.max(Measurement.id).label("id")).where(measured, ~raised)
+    last = calm.group_by(Measurement.unit).subquery()
+    began = sa.select(Measurement.unit, sa.func.min(Measurement.at)).outerjoin(last, last.c.unit == Measurement.unit)
+    began = began.where(measured, raised, Measurement.id > sa.func.coalesce(last.c.id, ""))
+    since = dict(db.session.execute(began.group_by(Measurement.unit)).tuples().all())
+    before = dict(
+        db.session.execute(
+            sa.select(Measurement.unit, Measurement.ratio).join(last, last.c.id == Measurement.id)
+        ).tuples()
+    )
+    found = [{**unit, "since": since[code], "before": before.get(code)} for code, unit in over.items()]
+    return sorted(found, key=lambda row: row["since"], reverse=True)
+
+
 def silent_opds(units: Sequence[Row]) -> tuple[list[str], int]:
     """Names of the OPDs none of whose units has a report that still speaks, and the number of all OPDs."""
     heard = {unit["opd"] for unit in units if unit["fresh"]}
