@@ -72,7 +72,7 @@ class Cluster(NamedTuple):
 
 
 def create_topics(url: str, parts: int = 12) -> list[str]:
-    """Create the topics that are missing, at migration; an existing topic keeps its partitions. Returns the new ones."""
+    """Create the missing topics, at migration; an existing topic keeps its partitions. Returns the new ones."""
     cluster = Cluster.of(url)
     wanted = {
         cluster.prefix + topic: {"num_partitions": 1 if topic == "authority" else parts, "configs": TOPIC}

@@ -118,7 +118,7 @@ ENTRY_COLUMNS = ("topic", "part", "n", "service", "event_id", "watermark")
 
 
 def create_topics(conn: Connection, parts: int) -> list[str]:
-    """Create the topics that are missing, at migration; an existing topic keeps its partitions. Returns the new ones."""
+    """Create the missing topics, at migration; an existing topic keeps its partitions. Returns the new ones."""
     have = {t for (t,) in conn.execute(sa.select(log_head.c.topic).distinct())}
     missing = sorted(TOPICS.keys() - have)
     rows = [(t, p, 0) for t in missing for p in range(1 if t == "authority" else parts)]

@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import waitress
 
 from services.app import NAMES, SERVICES, Application, build
 from services.config import Config, Misconfigured, from_environment
 from services.db import Databases
 from services.logs import configure_logs
-from services.migrate import migrate
+from services.migrate import NotMigrated, migrate
 
 Command = Callable[[argparse.Namespace], int]
 COMMANDS: dict[str, Command] = {}
@@ -84,8 +85,9 @@ def serve_command(arguments: argparse.Namespace) -> int:
 def migrate_command(arguments: argparse.Namespace) -> int:
     """Create or update tables, topics and roles. Run before new code starts."""
     databases = Databases(_config())
-    migrate(databases, SERVICES)
+    report = migrate(databases, SERVICES)
     databases.close()
+    _print(msgspec.to_builtins(report) if arguments.json else report.lines(), arguments.json)
     return 0
 
 
@@ -196,8 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command in ("demo", "up") else logging.INFO)
     try:
         return COMMANDS[chosen.command](chosen)
-    except Misconfigured as error:
-        print(f"imbang: {Misconfigured.__doc__}: {error}", file=sys.stderr)
+    except (Misconfigured, NotMigrated) as error:
+        print(f"imbang: {error.__doc__}: {error}", file=sys.stderr)
         return 2
 
 

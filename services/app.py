@@ -60,15 +60,25 @@ def build(
     through: Callable[[EventLog], EventLog] = lambda log: log,
 ) -> Application:
     """Put a process together. The database must have been migrated. `through` may put something around the log."""
+    app = assemble(config, clock, services, through)
+    _build_web(app)
+    return app
+
+
+def assemble(
+    config: Config,
+    clock: Clock | None = None,
+    services: Sequence[Service] = SERVICES,
+    through: Callable[[EventLog], EventLog] = lambda log: log,
+) -> Application:
+    """A process as `build` makes it, its doors still shut: all that a simulation needs, in a tenth of the time."""
     chosen = [s for s in services if not config.services or s.name in config.services]
     databases = Databases(config)
     clock = clock or DatabaseClock()
     event_log = through(open_log(config, databases, chosen))
     committer = Committer(databases, {s.name: s for s in chosen}, event_log, clock)
     runtime = Runtime(databases, chosen, event_log, clock, committer)
-    app = Application(config, chosen, services, databases, clock, event_log, committer, runtime, Flask("services"))
-    _build_web(app)
-    return app
+    return Application(config, chosen, services, databases, clock, event_log, committer, runtime, Flask("services"))
 
 
 def open_log(config: Config, databases: Databases, services: Sequence[Service]) -> EventLog:

@@ -22,7 +22,7 @@ class _StrictParser(FlaskParser):
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         """The body as plain data; no body counts as an empty object."""
         body = req.get_data()
-        if not body:
+        if not body and not req.form and not req.files:
             return {}
         if not req.is_json:
             abort(415, "Send the body as application/json.")

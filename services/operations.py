@@ -153,7 +153,7 @@ def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
 door = Blueprint("operators", __name__, url_prefix="/operations", template_folder="templates")
 api_door = JsonDoor("operators_api", __name__, url_prefix="/api/operations", description="For operators")
 documents_door = Blueprint("documents", __name__)
-DOORS = (door, api_door, documents_door)
+DOORS: tuple[Blueprint, ...] = (door, api_door, documents_door)
 
 
 class Narrowed(ma.Schema):

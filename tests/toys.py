@@ -58,7 +58,7 @@ class World:
         self.faults: dict[str, Exception] = {}
         meters, mirror = sa.MetaData(), sa.MetaData()
         self.load = sa.Table(
-            "workload_load", meters, sa.Column("unit", sa.String, primary_key=True), sa.Column("ratio", sa.Float)
+            "workload_last_ratio", meters, sa.Column("unit", sa.String, primary_key=True), sa.Column("ratio", sa.Float)
         )
         self.seen = sa.Table(
             "optimizer_seen", mirror, sa.Column("unit", sa.String, primary_key=True), sa.Column("times", sa.Integer)
@@ -86,6 +86,10 @@ class World:
         services = [self.workload, self.optimizer]
         if new:
             migrate(self.databases, services)
+            with self.databases.owner(url).begin() as conn:
+                self.load.create(conn)
+                self.seen.create(conn)
+            migrate(self.databases, services)  # once more: it gives the roles their rights on these two
         self.log = self.open_log(log_url, new)
         self.committer = Committer(self.databases, {s.name: s for s in services}, self.log, self.clock)
         self.runtime = Runtime(self.databases, services, self.log, self.clock, self.committer)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -40,6 +43,27 @@ def toy(name: str) -> Service:
     return Service(name=name, metadata=sa.MetaData(), commands={Emit: emit}, beats=beats)
 
 
+def prepare(config: Config, services: Sequence[Service]) -> None:
+    """Migrate a database. A new SQLite file is copied from one that was migrated before: 2 ms instead of 200."""
+    path = Path(sa.make_url(config.database_url).database or "")
+    if config.database_url.startswith("sqlite") and not path.exists():
+        path.write_bytes(_migrated_file(tuple(s.name for s in services)))
+        return
+    databases = Databases(config)
+    migrate(databases, services)
+    databases.close()
+
+
+@cache
+def _migrated_file(names: tuple[str, ...]) -> bytes:
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "imbang.db"
+        databases = Databases(Config(database_url=f"sqlite:///{path}"))
+        migrate(databases, [toy(name) for name in names])
+        databases.close()
+        return path.read_bytes()
+
+
 class World:
     """An application of some real services; `emitters` are toys that stand for the others."""
 
@@ -47,9 +71,7 @@ class World:
         self.clock = SetClock(MORNING)
         everyone = [*services, *(toy(n) for n in emitters)]
         settings = Config(database_url=url, secret_key="for tests only", **config)
-        databases = Databases(settings)
-        migrate(databases, everyone)
-        databases.close()
+        prepare(settings, everyone)
         self.app: Application = build(settings, self.clock, everyone)
 
     def tell(self, subject: str, payload: msgspec.Struct) -> None:

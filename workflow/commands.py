@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from events.mutation import Code, Mode, Origin
-from events.shapes import Number, PersonId
+from events.shapes import Number, PersonId, SeatCode
 
 #: The SHA-256 of a paper, in hex; the paper itself stays where it is kept.
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
@@ -39,8 +39,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", ta
 class Draft(Command, frozen=True, kw_only=True):
     """Consider a move to a position. `proposal`: the optimizer's; `converts`: the temporary duty it makes permanent."""
 
-    person: str
-    to_position: str
+    person: PersonId
+    to_position: SeatCode
     mode: Mode
     start: date
     origin: Origin

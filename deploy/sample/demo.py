@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,46 +43,53 @@ class Embedded:
         report_day(self.app, today(self.app))
         self.settle()
         following = next_working_day(today(self.app))
-        self.clock.now = morning(following)
+        self.jump(following)
         return following
+
+    def jump(self, to: date) -> None:
+        self.clock.now = morning(to)
 
     def today(self) -> date:
         return today(self.app)
 
 
+@contextmanager
+def staged(home: Path) -> Iterator[tuple[Embedded, FaultyLog]]:
+    """The sample on a fresh SQLite file in a directory, over a log that repeats and delays, before the first morning."""
+    clock = SetClock(morning(DAY_ZERO), real_wall=True)
+    config = Config(
+        database_url=f"sqlite:///{home}/imbang.db",
+        secret_key="demo",
+        demo=True,
+        webhook_networks=("127.0.0.0/8",),
+        directory=home,
+    )
+    databases = Databases(config)
+    migrate(databases, SERVICES)
+    databases.close()
+    logs: list[FaultyLog] = []
+
+    def around(log: EventLog) -> EventLog:
+        logs.append(FaultyLog(log))
+        return logs[0]
+
+    app = build(config, clock, through=around)
+    try:
+        load.load_once(app)
+        yield Embedded(app, clock), logs[0]
+    finally:
+        app.runtime.stop()
+
+
 def tell(say: Callable[[str], None], until: date = LAST_DAY) -> dict[str, Any]:
     """Play the story in a fresh directory; returns its figures."""
     began = time.monotonic()
-    with TemporaryDirectory(prefix="imbang-") as home:
-        clock = SetClock(morning(DAY_ZERO), real_wall=True)
-        config = Config(
-            database_url=f"sqlite:///{home}/imbang.db",
-            secret_key="demo",
-            demo=True,
-            webhook_networks=("127.0.0.0/8",),
-            directory=Path(home),
-        )
-        databases = Databases(config)
-        migrate(databases, SERVICES)
-        databases.close()
-        logs: list[FaultyLog] = []
-
-        def around(log: EventLog) -> EventLog:
-            logs.append(FaultyLog(log))
-            return logs[0]
-
-        app = build(config, clock, through=around)
-        say("Provinsi contoh dimuat ...")
-        load.load_once(app)
-        receiver = Receiver()
-        stage = Embedded(app, clock)
+    say("Provinsi contoh dimuat ...")
+    with TemporaryDirectory(prefix="imbang-") as home, staged(Path(home)) as (stage, log), Receiver() as receiver:
         story = Story(stage, say)
         listen(story, receiver)
         told = story.tell(until)
-        figures = summed(app, told, receiver, logs[0]) | {"seconds": round(time.monotonic() - began, 1)}
-        receiver.close()
-        app.runtime.stop()
-    return figures
+        return summed(stage.app, told, receiver, log) | {"seconds": round(time.monotonic() - began, 1)}
 
 
 def listen(story: Story, receiver: Receiver) -> None:

@@ -54,6 +54,9 @@ class Receiver:
         fresh = abs(time.time() - int(headers["webhook-timestamp"])) <= TOLERANCE_SECONDS
         return fresh and any(hmac.compare_digest(expected, each) for each in headers["webhook-signature"].split())
 
-    def close(self) -> None:
+    def __enter__(self) -> Receiver:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()

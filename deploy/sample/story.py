@@ -32,6 +32,9 @@ class Stage(Protocol):
     def next_day(self) -> date:
         """Let the next working day come, with its reports; returns it."""
 
+    def jump(self, to: date) -> None:
+        """Let the morning of a later day come at once; nobody reports in between."""
+
     def today(self) -> date: ...
 
 
@@ -59,17 +62,28 @@ class Story:
         self._cast: dict[str, Visitor] = {}
         self._last_help: date | None = None
 
-    def tell(self, until: date = LAST_DAY) -> Told:
-        """Play until everybody is back and thirty days have passed, or until a day."""
+    def tell(self, until: date = LAST_DAY, skip_to: date | None = None) -> Told:
+        """Play until everybody is back and thirty days have passed, or until a day.
+
+        `skip_to`: when all help, straight to this day, where a day takes long and nobody acts in between.
+        """
         self.stage.settle()
         while self.stage.today() < until:
             self.play_day()
             self.watch()
             if self.is_over():
                 break
-            self.stage.next_day()
+            if skip_to and self.all_help():
+                self.stage.jump(skip_to)
+                skip_to = None
+            else:
+                self.stage.next_day()
             self.stage.settle()
         return self.told
+
+    def all_help(self) -> bool:
+        """Whether each case came to its start, or to a no."""
+        return bool(self.told.completed) and len(self.told.completed) + self.told.escalated == self.told.proposals
 
     def is_over(self) -> bool:
         if self._last_help is None or self.told.completed != self.told.returned:

@@ -85,10 +85,10 @@ def accounts(query: dict[str, Any]) -> Response:
 @door.arguments(Opening)
 @door.response(201)
 def open_account(body: dict[str, Any]) -> Any:
-    """Open an account."""
+    """Open an account. A repeat is known by all but the password, whose hash is salted anew each time."""
     password = body.pop("password")
     hashed = credentials.hash_password(password) if password else None
-    return submit("identity", OpenAccount(**body, password_hash=hashed))
+    return submit("identity", OpenAccount(**body, password_hash=hashed), meant=OpenAccount(**body))
 
 
 @door.put("/accounts/<uuid:account>/roles")

@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Login = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{2,59}$")]
+from events.shapes import PersonId
+
+Login = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{2,59}(?!\n)$")]
 #: `name@scope`; the scope is the code of an instansi, an OPD, or `imbang`.
-Role = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_-]{1,39}@[a-z0-9][a-z0-9._-]{0,59}$")]
+Role = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_-]{1,39}@[a-z0-9][a-z0-9._-]{0,59}(?!\n)$")]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 Kind = Literal["person", "integration"]
 
@@ -23,7 +25,7 @@ class OpenAccount(_Command, frozen=True, kw_only=True):
     login: Login
     label: Label
     kind: Kind = "person"
-    person: str | None = None
+    person: PersonId | None = None
     roles: list[Role] = []
     password_hash: str | None = None
 

@@ -15,7 +15,7 @@ from services.auth import actor, requires
 from services.doors import JsonDoor
 from services.http import KEY, submit
 from services.mutations import reading
-from services.mutations.execute import Act
+from services.mutations.execute import LONGEST_WORDS, Act
 from services.mutations.groups import SignTogether
 from services.mutations.models import Case
 from workflow import commands as cmd
@@ -61,7 +61,7 @@ class Listing(ma.Schema):
 class Words(ma.Schema):
     """What the author of a command writes beside it, in their own words; it never leaves this service."""
 
-    words = ma.fields.String(load_default=None, validate=ma.validate.Length(max=5000))
+    words = ma.fields.String(load_default=None, validate=ma.validate.Length(max=LONGEST_WORDS))
 
 
 class Answered(ma.Schema):

@@ -16,6 +16,7 @@ from services import vault
 from services.db import table
 from services.mutations import facts as read
 from services.mutations.models import Asked, Case, Words, keys
+from services.mutations.refusals import not_known, refused, unknown_case, words_too_long
 from services.service import Answer, Command, Event, Firing, NotYet, Refused
 from services.service import Words as Sentence
 from services.transaction import Tx
@@ -30,7 +31,6 @@ PREFIX = "mutations/mutation/"
 #: Knowledge of offices older than this judges nobody.
 STALE = timedelta(seconds=60)
 LONGEST_WORDS = 5000
-STATUS = {"state": 409, "authority": 403, "law": 422}
 
 _decode = msgspec.json.Decoder(Mutation).decode
 _encode = msgspec.json.Encoder().encode
@@ -161,7 +161,7 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
         person, to, source = command.person, command.to_position, None
         tx.memo["book"].load(tx._conn, read.reservation_keys(person, to))
     elif mutation is None:
-        raise _unknown(command.mutation)
+        raise unknown_case(command.mutation)
     else:
         person, to = mutation.person, mutation.move.target.position
         source = mutation.move.source.position
@@ -172,7 +172,7 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
         now = evolve(law, now, event)
         tx.record(PREFIX + now.id, event)
     if now is None:
-        raise _unknown(command.mutation)
+        raise unknown_case(command.mutation)
     tx.undo(tx.memo["book"].set(now.id, read.reserved_by(now, law.states[now.state].reserves)))
     _clocks(tx, mutation, now)
     _keep(tx, case, now)
@@ -210,16 +210,7 @@ def _with_words(tx: Tx, data: Act, case: Any, author: str) -> cmd.Command:
     if not data.words:
         return data.command
     if len(data.words) > LONGEST_WORDS:
-        raise Refused(
-            "words_too_long",
-            Sentence(
-                f"Paling banyak {LONGEST_WORDS} huruf, bukan {len(data.words)}.",
-                f"At most {LONGEST_WORDS} letters, not {len(data.words)}.",
-            ),
-            Sentence("Persingkat.", "Shorten it."),
-            status=422,
-            field="words",
-        )
+        raise words_too_long(LONGEST_WORDS, len(data.words))
     person = data.command.person if isinstance(data.command, cmd.Draft) else case.now.person if case else author
     key = vault.key_of(tx, keys, person)
     committed = vault.commitment(key, data.words)
@@ -296,41 +287,3 @@ def _duty_row(mutation: str, name: str, duty: Duty) -> dict[str, Any]:
         "due": duty.due,
         "escalated": duty.escalated_to is not None,
     }
-
-
-def refused(refusal: AgainstTheLaw) -> Refused:
-    """The law's refusal as the kernel's: with basis and remedy, and who can act."""
-    text, remedy = refusal.text, refusal.remedy
-    return Refused(
-        refusal.rule,
-        Sentence(text.id, text.en),
-        Sentence(remedy.id, remedy.en),
-        status=STATUS[refusal.kind],
-        basis=refusal.basis,
-        also=[other.rule for other in refusal.also],
-        who=[msgspec.to_builtins(c) for c in refusal.who],
-    )
-
-
-def _unknown(mutation: str) -> Refused:
-    return Refused(
-        "unknown_mutation",
-        Sentence(f"Tidak ada mutasi {mutation}.", f"There is no mutation {mutation}."),
-        Sentence("Periksa nomornya di daftar mutasi.", "Check its id in the list of mutations."),
-        status=404,
-    )
-
-
-def not_known(subject: str) -> Refused:
-    """The refusal of a move of somebody, or to a position, that `personnel` has not told of."""
-    kind, _, key = subject.removeprefix("personnel/").partition("/")
-    words = {"person": Sentence("Pegawai", "Person"), "position": Sentence("Jabatan", "Position")}.get(
-        kind, Sentence(kind, kind)
-    )
-    return Refused(
-        f"unknown_{kind}",
-        Sentence(f"{words.id} {key[:80]} tidak dikenal.", f"{words.en} {key[:80]} is unknown."),
-        Sentence("Pilih dari daftar.", "Choose it from the list."),
-        status=422,
-        field="person" if kind == "person" else "to_position",
-    )

@@ -106,7 +106,7 @@ def preload(tx: Tx, people: Iterable[str], positions: Iterable[str]) -> None:
     tx.preload(unit, _rows(conn, unit, homes), [(u,) for u in homes])
     here = person.c.position
     taken = sa.select(here, sa.func.count().label("n")).where(here.in_(wanted)).group_by(here)
-    tx.memo["occupied"] = {row.position: row.n for row in conn.execute(taken)}
+    tx.memo["occupied"] = dict.fromkeys(wanted, 0) | {row.position: row.n for row in conn.execute(taken)}
 
 
 def place(tx: Tx, position_id: str) -> Place:

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from services.db import db
 from services.http import application
 from services.mutations import facts
-from services.mutations.execute import not_known
 from services.mutations.models import Case, Unit
+from services.mutations.refusals import not_known
 from services.service import NotYet
 from services.transaction import Tx
 from workflow import commands as cmd

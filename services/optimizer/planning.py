@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import date, timedelta
+from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from events import ids
 from events.proposal import Premise, ProposalDrafted, ProposalOutdated, Reason
+from events.shapes import GovernmentCode
 from services import jobs
 from services.db import table
 from services.optimizer.models import Assessment, Move, Person, PlanRow, Position, ProposalRow, Refusal, Unit
@@ -43,8 +45,8 @@ refusal, plan_row, proposal, assessment = table(Refusal), table(PlanRow), table(
 class SignAssessment(msgspec.Struct, frozen=True, kw_only=True):
     """The impact assessment was signed: from now on the optimizer may propose. `document` is its SHA-256."""
 
-    instansi: str
-    document: str
+    instansi: GovernmentCode
+    document: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 
 
 class RecordPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +64,12 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 def sign_assessment(tx: Tx, command: Command) -> Answer:
     asked: SignAssessment = command.data  # type: ignore[assignment]
-    if command.actor is None or command.actor.person is None or len(asked.document) != 64:
+    if command.actor is None or command.actor.person is None:
         raise Refused(
             "assessment_unsigned",
             Words("Penilaian dampak harus ditandatangani pejabat.", "An official must sign the impact assessment."),
-            Words("Sertakan sidik SHA-256 dokumennya.", "Bring the SHA-256 of the document."),
-            status=422,
-            field="document",
+            Words("Masuk dengan akun pejabat itu.", "Sign in with the official's account."),
+            status=403,
         )
     tx.upsert(
         assessment,

@@ -88,6 +88,8 @@ def positions(query: dict[str, Any]) -> Response:
 def register_position(body: dict[str, Any]) -> Any:
     """Register a position, or tell what changed in it."""
     reading.keeps_unit(body["unit"])
+    if known := db.session.get(Position, body["position"]):
+        reading.keeps_unit(known.unit)
     return submit("personnel", RegisterPositions(positions=[PositionRegistered(**body)]))
 
 
@@ -138,6 +140,8 @@ def offices(query: dict[str, Any]) -> Response:
 def establish_office(body: dict[str, Any]) -> Any:
     """Establish an office, or tell what changed in it."""
     reading.keeps(body["instansi"])
+    if known := db.session.get(Office, body["office"]):
+        reading.keeps(known.instansi)
     return submit("personnel", EstablishOffices(offices=[OfficeEstablished(**body)]))
 
 

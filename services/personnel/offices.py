@@ -12,18 +12,26 @@ import sqlalchemy as sa
 from events.authority import Delegated, HolderAppointed, HolderEnded
 from services.db import table
 from services.personnel.commands import AppointHolders, Delegate, EndHolding, EstablishOffices
-from services.personnel.models import Card, Delegation, Holding, Office
+from services.personnel.models import Card, Delegation, Holding, Office, Unit
 from services.personnel.structure import changed, row_of
 from services.service import Answer, Command, Refused, Words
 from services.transaction import Tx
 
 office, holding, delegation, card = table(Office), table(Holding), table(Delegation), table(Card)
+unit = table(Unit)
 Row = dict[str, Any]
 
 
 def establish_offices(tx: Tx, command: Command) -> Answer:
     data: EstablishOffices = command.data  # type: ignore[assignment]
     for told in data.offices:
+        if told.instansi not in _governments(tx, told.scope):
+            raise _wrong(
+                "scope_foreign",
+                "scope",
+                f"{told.scope} bukan bagian dari {told.instansi}.",
+                f"{told.scope} is no part of {told.instansi}.",
+            )
         if changed(tx, office, row_of(told, "office")):
             tx.record(subject(told.office), told)
     return {"offices": [told.office for told in data.offices]}
@@ -78,6 +86,12 @@ def delegate(tx: Tx, command: Command) -> Answer:
     tx.upsert(delegation, msgspec.structs.asdict(data) | {"commands": " ".join(data.commands)})
     tx.record(subject(data.office), msgspec.convert(data, Delegated, from_attributes=True))
     return {"office": data.office}
+
+
+def _governments(tx: Tx, scope: str) -> set[str]:
+    """The governments whose offices may act for a scope: an instansi itself, or that of an OPD or unit."""
+    within = (unit.c.instansi == scope) | (unit.c.opd == scope) | (unit.c.id == scope)
+    return set(tx.read(sa.select(unit.c.instansi).where(within).distinct()).scalars())
 
 
 def holds(row: Row, on: date) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 
 import msgspec
 
@@ -40,8 +41,8 @@ class SubmitReports(_Strict, frozen=True, kw_only=True):
 class AbkLine(_Strict, frozen=True, kw_only=True):
     """A task: `volume` results a year at `norm` minutes. Not `counted`: of a fixed rhythm, never reported."""
 
-    task: str
-    name: str
+    task: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=160)]
     volume: float
     norm: float
     counted: bool = True
@@ -51,7 +52,7 @@ class FinaliseAbk(_Strict, frozen=True, kw_only=True):
     """The analysis of a unit as signed by the regional secretary. `wke`: effective minutes a person and year."""
 
     unit: str
-    version: int
+    version: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     wke: int
     lines: list[AbkLine]
     signed_on: date

@@ -14,10 +14,8 @@ from services.app import SERVICES, build
 from services.auth import COOKIE, User, issue, open_door, requires
 from services.clock import SetClock
 from services.config import Config
-from services.db import Databases
-from services.migrate import migrate
 from services.wiring import FOREIGN, Route, routes, wiring
-from tests.worlds import MORNING
+from tests.worlds import MORNING, prepare
 
 FOLDER = Path(__file__).resolve().parents[2] / "services"
 TEMPLATES = sorted(FOLDER.glob("**/templates/**/*.html"))
@@ -36,9 +34,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """The whole web application on an empty database."""
     path = tmp_path_factory.mktemp("web") / "imbang.db"
     config = Config(database_url=f"sqlite:///{path}", secret_key="for tests only")
-    databases = Databases(config)
-    migrate(databases, SERVICES)
-    databases.close()
+    prepare(config, SERVICES)
     app = build(config, SetClock(MORNING))
     yield app.web
     app.runtime.stop()

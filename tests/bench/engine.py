@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -15,8 +15,13 @@ from services.config import Config, driver
 from services.db import Databases, table
 from services.migrate import migrate
 from services.mutations import SERVICE
-from services.mutations.models import Case
+from services.mutations.models import Asked, Case, Reservation
 from tests.bench import flow, town
+
+#: What a finished case leaves no row in.
+PASSING = (table(Asked), table(Reservation), SERVICE.timer)
+#: Hands over one message and returns when it is committed, as a request does.
+Give = Callable[[bytes], object]
 
 
 class Engine:
@@ -24,14 +29,13 @@ class Engine:
 
     def __init__(self, url: str, people: int):
         flow.register()
-        config = Config(database_url=driver(url), secret_key="for the benchmark only")
-        databases = Databases(config)
+        self.config = Config(database_url=driver(url), secret_key="for the benchmark only")
+        databases = Databases(self.config)
         migrate(databases, [SERVICE])
         with databases.writer(SERVICE.name).begin() as conn:
             town.settle(conn, people)
         databases.close()
-        self.app = build(config, services=[SERVICE])
-        self.committer: Committer = self.app.committer
+        self.app = build(self.config, services=[SERVICE])
 
     def refresh(self) -> None:
         """Make its knowledge of offices fresh, for the minute in which it may judge by it."""
@@ -40,55 +44,64 @@ class Engine:
 
     def take(self, batch: Sequence[bytes]) -> None:
         """Commit a batch of messages. Raises the first refusal: here every step is lawful."""
-        answers = self.committer.run(SERVICE, Batch(commands=[flow.command(raw) for raw in batch]))
+        answers = self.app.committer.run(SERVICE, Batch(commands=[flow.command(raw) for raw in batch]))
         for answer in answers.values():
             if isinstance(answer, Exception):
                 raise answer
 
-    def give(self, raw: bytes) -> None:
-        """Hand over one message and wait until it is committed, as a request does."""
-        self.committer.submit(SERVICE.name, flow.command(raw))
-
     @contextmanager
-    def committing(self) -> Iterator[None]:
-        """The committer on a thread of its own, so that those who wait are committed together."""
-        ended = threading.Event()
+    def committing(self) -> Iterator[Give]:
+        """The committer on a thread of its own: those who wait at the same time are committed together."""
+        committer, ended = self.app.committer, threading.Event()
 
         def commit() -> None:
             while not ended.is_set():
-                self.committer.step() or self.committer.wait(0.1)
+                if not committer.step():
+                    committer.wait(0.1)
 
-        self.committer.threaded = True
+        committer.threaded = True
         thread = threading.Thread(target=commit)
         thread.start()
         try:
-            yield
+            yield _giving(committer)
         finally:
             ended.set()
             thread.join()
-            self.committer.threaded = False
+            committer.threaded = False
 
-    def finished(self) -> int:
-        """How many cases went all the way, with one event a step and nothing left to ask or to wait for."""
+    @contextmanager
+    def serving(self) -> Iterator[Give]:
+        """A whole process beside: committer, relay, readers and timers, each on its thread."""
+        app = build(self.config, services=[SERVICE])
+        app.runtime.start()
+        try:
+            yield _giving(app.committer)
+        finally:
+            app.runtime.stop()
+
+    def check(self) -> None:
+        """Every case went all the way, with one event a step, and left nothing to ask or to wait for."""
         with self.app.databases.reader(SERVICE.name).connect() as conn:
             case, event = table(Case), SERVICE.outbox.event
-            placed = sa.select(sa.func.count()).where(case.c.state == "PLACED", case.c.version == flow.STEPS)
-            done: int = conn.scalar(placed) or 0
-            events = conn.scalar(sa.select(sa.func.count()).select_from(event))
-            left = [conn.scalar(sa.select(sa.func.count()).select_from(t)) for t in self._passing()]
-        if events != done * flow.STEPS or any(left):
-            raise AssertionError(f"{done} cases placed, {events} events, left over {left}")
-        return done
+            open_ = sa.or_(case.c.state != "PLACED", case.c.version != flow.STEPS)
+            unfinished = _count(conn, case, open_)
+            missing = flow.STEPS * _count(conn, case) - _count(conn, event)
+            left = {of.name: _count(conn, of) for of in PASSING}
+        if unfinished or missing or any(left.values()):
+            raise AssertionError(f"{unfinished} cases unfinished, {missing} events missing, left over: {left}")
 
     def event_bytes(self) -> int:
         """The mean size of a stored event."""
         with self.app.databases.reader(SERVICE.name).connect() as conn:
             return round(conn.scalar(sa.select(sa.func.avg(sa.func.length(SERVICE.outbox.event.c.body)))) or 0)
 
-    def _passing(self) -> list[sa.Table]:
-        from services.mutations.models import Asked, Reservation
-
-        return [table(Asked), table(Reservation), SERVICE.timer]
-
     def close(self) -> None:
         self.app.runtime.stop()
+
+
+def _count(conn: sa.Connection, of: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+    return conn.scalar(sa.select(sa.func.count()).select_from(of).where(*where)) or 0
+
+
+def _giving(committer: Committer) -> Give:
+    return lambda raw: committer.submit(SERVICE.name, flow.command(raw))

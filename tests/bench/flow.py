@@ -95,10 +95,10 @@ def position(number: int) -> str:
     return f"{agency(number)}.loket.pengelola"
 
 
-def messages(cases: int, seed: int = 0) -> list[bytes]:
-    """All messages of new cases, in an order in which they can be taken. One case for a person."""
-    rng = random.Random(seed)
-    waiting = (list(_steps(_case(number, rng), rng))[::-1] for number in range(cases))
+def messages(cases: int, first: int = 0) -> list[bytes]:
+    """All messages of new cases, in an order in which they can be taken; a case for each person from the `first` on."""
+    rng = random.Random(first)
+    waiting = (list(_steps(_case(number, rng), rng))[::-1] for number in range(first, first + cases))
     live, sent = list(islice(waiting, WINDOW)), []
     while live:
         steps = rng.choice(live)
@@ -134,7 +134,8 @@ def _steps(case: Case, rng: random.Random) -> Iterator[bytes]:
     ]
     rng.shuffle(answers)
     sign = cmd.Sign(mutation=m, number=f"800/{case.person}", decree_date=DECREED, effective_on=START)
-    for author, step in [("officer", draft), (source, cmd.Submit(mutation=m)), *answers, ("sekda", sign)]:
+    steps: list[tuple[str, Step]] = [("officer", draft), (source, cmd.Submit(mutation=m)), *answers, ("sekda", sign)]
+    for author, step in steps:
         yield msgspec.json.encode(
             Message(id=ids.new(), correlation=ids.new(), account=f"account-{author}", person=author, command=step)
         )

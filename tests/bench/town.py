@@ -1,4 +1,4 @@
-"""The world in which the benchmark's cases move: one government, 998 agencies, 1,000 offices, a person for each case."""
+"""The world of the benchmark's cases: one government, 998 agencies with 1,000 offices in all, a person for each case."""
 
 from __future__ import annotations
 
@@ -26,18 +26,14 @@ def settle(conn: Connection, people: int) -> None:
     _insert(conn, table(Person), map(_person, range(people)))
     offices = {f"head-{n:03d}": ("unit_head", flow.agency(n)) for n in agencies}
     offices |= {"officer": ("personnel_officer", flow.GOVERNMENT), "sekda": ("pyb", flow.GOVERNMENT)}
-    _insert(
-        conn,
-        table(OfficeRow),
-        ({"id": f"office.{who}", "role": role, "scope": scope, "title": role} for who, (role, scope) in offices.items()),
-    )
+    _insert(conn, table(OfficeRow), (_office(who, role, scope) for who, (role, scope) in offices.items()))
     _insert(conn, table(HoldingRow), map(_holding, offices))
     conn.execute(sa.text("ANALYZE"))
 
 
 def refresh(conn: Connection, at: datetime) -> None:
     """Say that what is known of offices is complete until now, as a watermark of `personnel` would."""
-    bulk.upsert(conn, SERVICE.inbox.position, ("topic", "part", "next", "fresh_at"), [("authority", 0, 2000, at)])
+    bulk.upsert(conn, SERVICE.inbox.position, ("topic", "part", "next", "fresh_at"), [("authority", 0, 0, at)])
 
 
 def _unit(number: int) -> dict[str, Any]:
@@ -71,6 +67,10 @@ def _person(number: int) -> dict[str, Any]:
         "eligible": True,
         "last_duty_ended": None,
     }
+
+
+def _office(who: str, role: str, scope: str) -> dict[str, Any]:
+    return {"id": f"office.{who}", "role": role, "scope": scope, "title": role}
 
 
 def _holding(who: str) -> dict[str, Any]:

@@ -36,8 +36,9 @@ def opened(url: str, directory: Path, **config: Any) -> World:
 
 def unit(name: str) -> UnitRegistered:
     return UnitRegistered(
-        unit=name, name=name, opd="o", opd_name="O", instansi="8200", instansi_name="P", region="82", island="H"
-    )
+        unit=name.replace("/", "."), name=name, opd="o", opd_name="O", instansi="8200", instansi_name="P", region="82",
+        island="H",
+    )  # fmt: skip
 
 
 def tell(world: World, *subjects: str) -> None:

@@ -49,7 +49,7 @@ def create(service: str) -> None:
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sa.Column("run_at", Instant, nullable=False, index=True),
         sa.Column("generation", sa.Integer, nullable=False),
-        sa.Column("fence", sa.Integer, nullable=False),
+        sa.Column("fence", sa.String(36)),
         sa.Column("lease_until", Instant),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("error", sa.Text),

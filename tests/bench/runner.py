@@ -1,0 +1,158 @@
+"""The rounds of the engine's benchmark: every contestant in turn, on the same work; ratios only within a round.
+
+The cluster is the benchmark's own, with `fsync` and `synchronous_commit` on. A first round is not counted: it fills the
+tables, so that plans and prepared statements are those of a database in use.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+from psycopg import sql
+
+from deploy.native import Postgres
+from tests.bench import flow
+from tests.bench.engine import Engine, Give
+from tests.bench.gauges import Gauge, Reading
+from tests.bench.reference_d import StepByStep
+from tests.bench.reference_e import Bound, BoundFile
+
+SETTINGS = {"fsync": "on", "synchronous_commit": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
+BATCH = 100
+THREADS = 16
+#: Single steps get this much less work than batches, so that no contestant has the machine for long.
+FEWER = 10
+DATABASES = ("engine", "served", "d", "e")
+
+T = TypeVar("T")
+Take = Callable[[Sequence[bytes]], None]
+
+
+class Rounds:
+    """All contestants, and what was read of each, round by round."""
+
+    def __init__(self, server: Postgres, directory: Path, cases: int, held: ExitStack):
+        self.cases, self.fewer = cases, max(THREADS, cases // FEWER)
+        self.readings: dict[str, list[Reading]] = defaultdict(list)
+        self.bytes_a_case: dict[str, float] = {}
+        self.urls = {name: server.url(_created(server, name)) for name in DATABASES}
+        self.engine, self.served, self.file = (
+            held.enter_context(closing(Engine(url, cases)))
+            for url in (self.urls["engine"], self.urls["served"], f"sqlite:///{directory / 'engine.db'}")
+        )
+        self.engine.refresh()
+        in_batches(self.engine.take, flow.messages(self.fewer), BATCH)
+        self.event_bytes = self.engine.event_bytes()
+        self.d = held.enter_context(closing(StepByStep(self.urls["d"])))
+        self.e = held.enter_context(closing(Bound(self.urls["e"], self.event_bytes)))
+        self.file_e = held.enter_context(closing(BoundFile(directory / "bound.db", self.event_bytes)))
+        self.gauge = held.enter_context(closing(Gauge(server.pid or 0, server.url())))
+
+    def run(self, rounds: int, told: Callable[[str], None]) -> None:
+        """Run so many rounds after the one that is not counted, and check what everyone did."""
+        self._round()
+        for url in self.urls.values():
+            with psycopg.connect(url, autocommit=True) as conn:
+                conn.execute("VACUUM ANALYZE")
+        self.readings.clear()
+        for number in range(rounds):
+            told(f"round {number + 1} of {rounds}")
+            self._round()
+        turns = rounds + 1
+        for who, cases in ((self.e, self.cases * turns), (self.d, self._single() * turns)):
+            if who.finished() != cases:
+                raise AssertionError(f"{who.finished()} cases finished, not {cases}")
+        for engine in (self.engine, self.served, self.file):
+            engine.check()
+
+    def _single(self) -> int:
+        """How many cases a round gives to (d)."""
+        return self.fewer + self.fewer // THREADS * THREADS
+
+    def _round(self) -> None:
+        queued, few = flow.messages(self.cases), flow.messages(self.fewer)
+        for engine in (self.engine, self.served, self.file):
+            engine.refresh()
+        with self._stored("e"):
+            self._read("e", queued, lambda: in_batches(self.e.take, queued, BATCH))
+        with self._stored("engine"):
+            self._read("engine", queued, lambda: in_batches(self.engine.take, queued, BATCH))
+        self._read("d", few, lambda: one_by_one(self.d.give, few))
+        self._read("lone", few, lambda: one_by_one(lambda raw: self.engine.take([raw]), few))
+        with self.engine.committing() as give:
+            self._threads("waiting", give)
+        self._threads("d16", self.d.give)
+        with self.served.serving() as give:
+            self._threads("served", give)
+        self._read("file_e_1", few, lambda: in_batches(self.file_e.take, few, 1))
+        self._read("file_1", few, lambda: in_batches(self.file.take, few, 1))
+        self._read("file_e", queued, lambda: in_batches(self.file_e.take, queued, BATCH))
+        self._read("file", queued, lambda: in_batches(self.file.take, queued, BATCH))
+
+    def _read(self, name: str, sent: Sequence[bytes], work: Callable[[], Sequence[float]]) -> None:
+        self.readings[name].append(self.gauge.measure(len(sent), work))
+
+    def _threads(self, name: str, give: Give) -> None:
+        """Sixteen clients with cases of their own, each waiting for its command before it sends the next."""
+        each = self.fewer // THREADS
+        parts = [flow.messages(each, number * each) for number in range(THREADS)]
+        self._read(name, [raw for part in parts for raw in part], lambda: at_once(give, parts))
+
+    @contextmanager
+    def _stored(self, name: str) -> Iterator[None]:
+        """Note how much the tables of a database grow for each case."""
+        before = self.gauge.stored(self.urls[name])
+        yield
+        self.bytes_a_case[name] = (self.gauge.stored(self.urls[name]) - before) / self.cases
+
+
+def measure(cases: int, rounds: int, told: Callable[[str], None]) -> Rounds:
+    """Start a cluster, run the rounds, and leave nothing behind."""
+    directory = Path(tempfile.mkdtemp(prefix="imbang-bench-"))
+    directory.chmod(0o711)  # PostgreSQL runs as another user
+    server = Postgres(directory / "postgres", SETTINGS)
+    try:
+        server.start()
+        with ExitStack() as held:
+            run = Rounds(server, directory, cases, held)
+            run.run(rounds, told)
+        return run
+    finally:
+        server.kill()
+        shutil.rmtree(directory)
+
+
+def in_batches(take: Take, sent: Sequence[bytes], size: int) -> list[float]:
+    """Hand messages over in batches; how long each batch took, in seconds."""
+    return one_by_one(take, [sent[start : start + size] for start in range(0, len(sent), size)])
+
+
+def one_by_one(act: Callable[[T], object], sent: Iterable[T]) -> list[float]:
+    """Do one after the other; how long each took, in seconds."""
+    waits = []
+    for each in sent:
+        began = time.perf_counter()
+        act(each)
+        waits.append(time.perf_counter() - began)
+    return waits
+
+
+def at_once(give: Give, parts: Sequence[Sequence[bytes]]) -> list[float]:
+    """A thread for each part; all waits together. Raises what the first of them raised."""
+    with ThreadPoolExecutor(len(parts)) as clients:
+        return [wait for waits in clients.map(lambda part: one_by_one(give, part), parts) for wait in waits]
+
+
+def _created(server: Postgres, name: str) -> str:
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(f"bench_{name}")))
+    return f"bench_{name}"
