@@ -1,25 +1,28 @@
-"""Rows in bulk: COPY and unnest on PostgreSQL, executemany on SQLite. The only file that knows the drivers.
+"""Rows in bulk, by arrays on PostgreSQL and executemany on SQLite. The only file that knows the drivers.
 
 Everything here works on a SQLAlchemy connection inside its open transaction, takes tables as SQLAlchemy tables and rows
-as tuples in the order of the named columns. No ORM and no statement compilation on the way.
+as tuples in the order of the named columns. No ORM and no compilation on the way: a statement has one text for any
+number of rows, so the driver prepares it once. Arrays go in binary: that costs Python a third of a COPY in text and the
+server no more, and unlike a COPY it travels together with other statements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg import sql as _sql
+from psycopg.pq import PipelineStatus
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Dialect
 
 Row = tuple[Any, ...]
-
-#: From this many rows on COPY beats one unnest statement on PostgreSQL; below it a round trip costs more.
-COPY_FROM = 16
+#: Places in a row whose values the driver has in another form, each with its conversion.
+Conversions = Sequence[tuple[int, Callable[[Any], Any]]]
 
 #: A UUID in text form; native on PostgreSQL.
 Id = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
@@ -51,102 +54,151 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC)  # type: ignore[no-any-return]
 
 
+class Found:
+    """The rows that a statement returns, fetched when first looked at."""
+
+    def __init__(self, conn: Connection, fetch: Callable[[], Collection[Row]], conversions: Conversions = ()):
+        self._conn, self._fetch, self._conversions = conn, fetch, conversions
+        self._rows: list[Row] | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._fetched())
+
+    def __len__(self) -> int:
+        return len(self._fetched())
+
+    def _fetched(self) -> list[Row]:
+        if self._rows is None:
+            with _translated(self._conn):
+                self._rows = list(_converted(self._fetch(), self._conversions))
+        return self._rows
+
+
+@contextmanager
+def together(conn: Connection) -> Iterator[None]:
+    """On PostgreSQL, what is asked and written inside travels at once, and is waited for at the first look or the end.
+
+    Inside, only functions of this file may use the connection.
+    """
+    if conn.dialect.name != "postgresql" or _driver(conn).pgconn.pipeline_status != PipelineStatus.OFF:
+        yield
+        return
+    with _translated(conn), _driver(conn).pipeline():
+        yield
+
+
 def insert(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Collection[Row]) -> None:
     """Insert rows. A conflict raises IntegrityError."""
-    if not rows:
-        return
-    names = tuple(columns)
-    if conn.dialect.name == "postgresql" and len(rows) >= COPY_FROM:
-        _copy(conn, table, names, _bound(conn, table, names, rows))
-    else:
-        _run(conn, table, names, rows, "")
+    if rows:
+        _insert(conn, table, tuple(columns), rows, "")
 
 
 def upsert(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Collection[Row]) -> None:
     """Insert rows, or overwrite the named columns of those whose primary key exists. Rows have distinct keys."""
-    if not rows:
-        return
-    names, keys = tuple(columns), primary_key(table)
-    changed = [c for c in names if c not in keys]
-    action = "UPDATE SET " + ", ".join(f'"{c}" = excluded."{c}"' for c in changed) if changed else "NOTHING"
-    _run(conn, table, names, rows, f" ON CONFLICT ({_quoted(keys)}) DO {action}")
+    if rows:
+        _insert(conn, table, tuple(columns), rows, _overwrite(table, tuple(columns)))
 
 
-def claim(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Collection[Row]) -> set[Any]:
-    """Insert rows whose key (the first column) is new; returns the new keys. The heart of doing a thing once."""
+def claim(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Collection[Row]) -> Found:
+    """Insert rows whose key is new; finds the first column of these. The heart of doing a thing once."""
     if not rows:
-        return set()
-    names = tuple(columns)
+        return Found(conn, tuple)
+    names, dialect = tuple(columns), conn.dialect
     conflict = f' ON CONFLICT DO NOTHING RETURNING "{names[0]}"'
-    bound = _bound(conn, table, names, rows)
-    if conn.dialect.name == "postgresql":
-        return {r[0] for r in conn.exec_driver_sql(_unnest(table, names, conn.dialect) + conflict, _transposed(bound))}
-    statement = _values(table, names) + conflict
-    return {r[0] for row in bound for r in conn.exec_driver_sql(statement, row).fetchall()}
+    conversions = _conversions(table, names[:1], dialect, "result_processor")
+    if dialect.name == "postgresql":
+        return Found(conn, _insert(conn, table, names, rows, conflict).fetchall, conversions)
+    statement, bound = _values(table, names) + conflict, _bound(table, names, dialect, rows)
+    with _translated(conn):
+        new = [key for row in bound for key in _driver(conn).execute(statement, row).fetchall()]
+    return Found(conn, lambda: new, conversions)
 
 
 def delete(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Collection[Row]) -> None:
     """Delete the rows in which the named columns have these values."""
     if not rows:
         return
-    names = tuple(columns)
-    bound = _bound(conn, table, names, rows)
-    if conn.dialect.name == "postgresql":
-        types = _types(table, names, conn.dialect)
-        arrays = ", ".join(f"%s::{t}[]" for t in types)
-        aliases = ", ".join(f"k{i}" for i in range(len(names)))
-        match = " AND ".join(f't."{c}" = x.k{i}' for i, c in enumerate(names))
-        conn.exec_driver_sql(
-            f'DELETE FROM "{table.name}" t USING unnest({arrays}) AS x({aliases}) WHERE {match}', _transposed(bound)
-        )
-    else:
-        match = " AND ".join(f'"{c}" = ?' for c in names)
-        conn.exec_driver_sql(f'DELETE FROM "{table.name}" WHERE {match}', list(bound))
+    names, dialect = tuple(columns), conn.dialect
+    bound = _bound(table, names, dialect, rows)
+    with _translated(conn):
+        if dialect.name == "postgresql":
+            _driver(conn).execute(_delete_arrays(table, names, dialect), _transposed(bound))
+        else:
+            match = " AND ".join(f'"{c}" = ?' for c in names)
+            _driver(conn).executemany(f'DELETE FROM "{table.name}" WHERE {match}', bound)
 
 
 def lookup(
     conn: Connection, table: sa.Table, key: str, values: Iterable[Any], columns: Sequence[str], *, lock: bool = False
-) -> Sequence[Row]:
+) -> Found:
     """The rows whose column `key` is among `values`, sorted by it; locked in that order if `lock` (PostgreSQL)."""
-    wanted = sorted(set(values))
-    if not wanted:
-        return []
-    found: list[Row] = []
-    chosen = [table.c[c] for c in columns]
-    # SQLite allows 32,766 parameters a statement; chunks keep any batch below it.
-    for start in range(0, len(wanted), 5000):
-        statement = sa.select(*chosen).where(table.c[key].in_(wanted[start : start + 5000])).order_by(table.c[key])
-        found += [tuple(r) for r in conn.execute(statement.with_for_update() if lock else statement)]
-    return found
+    tail = f' ORDER BY "{key}"' + (" FOR UPDATE" if lock and conn.dialect.name == "postgresql" else "")
+    conversions = _conversions(table, tuple(columns), conn.dialect, "result_processor")
+    return _among(conn, table, key, values, _quoted(columns), tail, conversions)
+
+
+def count(conn: Connection, table: sa.Table, key: str, values: Iterable[Any]) -> Found:
+    """For each of the values that the column `key` has at all: the value, and in how many rows."""
+    return _among(conn, table, key, values, f'"{key}", count(*)', f' GROUP BY "{key}"', ())
+
+
+def lock(conn: Connection, names: Collection[str]) -> None:
+    """Lock what these names stand for until the transaction ends, in their order. SQLite has one writer anyway."""
+    if conn.dialect.name == "postgresql" and names:
+        statement = "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%b::text[]) AS name"
+        with _translated(conn):
+            _driver(conn).execute(statement, (list(names),))
 
 
 def primary_key(table: sa.Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.primary_key.columns)
 
 
-def _run(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Collection[Row], tail: str) -> None:
-    bound = _bound(conn, table, names, rows)
-    if conn.dialect.name == "postgresql":
-        conn.exec_driver_sql(_unnest(table, names, conn.dialect) + tail, _transposed(bound))
-    else:
-        conn.exec_driver_sql(_values(table, names) + tail, list(bound))
+def _insert(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Collection[Row], tail: str) -> Any:
+    """Write the rows; the driver's cursor."""
+    bound = _bound(table, names, conn.dialect, rows)
+    with _translated(conn):
+        if conn.dialect.name == "postgresql":
+            return _driver(conn).execute(_arrays(table, names, conn.dialect) + tail, _transposed(bound))
+        return _driver(conn).executemany(_values(table, names) + tail, bound)
 
 
-def _copy(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Iterable[Row]) -> None:
-    driver = conn.connection.driver_connection
-    assert driver is not None
-    statement = _sql.SQL("COPY {} ({}) FROM STDIN").format(
-        _sql.Identifier(table.name), _sql.SQL(", ").join(map(_sql.Identifier, names))
-    )
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+def _among(
+    conn: Connection, table: sa.Table, key: str, values: Iterable[Any], what: str, tail: str, conversions: Conversions
+) -> Found:
+    wanted = sorted(set(values))
+    if not wanted:
+        return Found(conn, tuple)
+    head = f'SELECT {what} FROM "{table.name}" WHERE "{key}"'
+    with _translated(conn):
+        if conn.dialect.name == "postgresql":
+            (of,) = _types(table, (key,), conn.dialect)
+            cursor = _driver(conn).execute(f"{head} = ANY(%b::{of}[]){tail}", (wanted,))
+        else:
+            cursor = _driver(conn).execute(f"{head} IN (SELECT value FROM json_each(?)){tail}", (json.dumps(wanted),))
+    return Found(conn, cursor.fetchall, conversions)
 
 
 @cache
-def _unnest(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> str:
-    arrays = ", ".join(f"%s::{t}[]" for t in _types(table, names, dialect))
+def _overwrite(table: sa.Table, names: tuple[str, ...]) -> str:
+    keys = primary_key(table)
+    changed = [c for c in names if c not in keys]
+    action = "UPDATE SET " + ", ".join(f'"{c}" = excluded."{c}"' for c in changed) if changed else "NOTHING"
+    return f" ON CONFLICT ({_quoted(keys)}) DO {action}"
+
+
+@cache
+def _arrays(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> str:
+    arrays = ", ".join(f"%b::{t}[]" for t in _types(table, names, dialect))
     return f'INSERT INTO "{table.name}" ({_quoted(names)}) SELECT * FROM unnest({arrays})'
+
+
+@cache
+def _delete_arrays(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> str:
+    arrays = ", ".join(f"%b::{t}[]" for t in _types(table, names, dialect))
+    aliases = ", ".join(f"k{i}" for i in range(len(names)))
+    match = " AND ".join(f't."{c}" = x.k{i}' for i, c in enumerate(names))
+    return f'DELETE FROM "{table.name}" t USING unnest({arrays}) AS x({aliases}) WHERE {match}'
 
 
 @cache
@@ -156,31 +208,63 @@ def _values(table: sa.Table, names: tuple[str, ...]) -> str:
 
 @cache
 def _types(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, ...]:
-    return tuple(table.c[n].type.compile(dialect=dialect) for n in names)
+    """Types for arrays. Text has no length there: a cast would cut what is too long, where an insert refuses it."""
+    compiled = (table.c[n].type.compile(dialect=dialect) for n in names)
+    return tuple("text" if t.startswith("VARCHAR") else t for t in compiled)
 
 
 @cache
-def _processors(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> list[tuple[int, Callable[[Any], Any]]]:
-    found: list[tuple[int, Callable[[Any], Any]]] = []
+def _conversions(table: sa.Table, names: tuple[str, ...], dialect: Dialect, direction: str) -> Conversions:
+    """What SQLAlchemy's types do to values on their way to the driver, or back."""
+    found = []
     for i, name in enumerate(names):
-        processor = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-        if processor is not None:
-            found.append((i, processor))
+        of = table.c[name].type.dialect_impl(dialect)
+        if isinstance(of, sa.Float):
+            continue  # a float to every driver
+        convert = of.bind_processor(dialect) if direction == "bind_processor" else of.result_processor(dialect, None)
+        if convert is not None:
+            found.append((i, convert))
     return found
 
 
-def _bound(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Collection[Row]) -> Collection[Row]:
+def _bound(table: sa.Table, names: tuple[str, ...], dialect: Dialect, rows: Collection[Row]) -> Collection[Row]:
     """Rows as the driver wants them."""
-    processors = _processors(table, names, conn.dialect)
-    if not processors:
+    return _converted(rows, _conversions(table, names, dialect, "bind_processor"))
+
+
+def _converted(rows: Collection[Row], conversions: Conversions) -> Collection[Row]:
+    if not conversions:
         return rows
-    bound = []
+    converted = []
     for row in rows:
         values = list(row)
-        for i, processor in processors:
-            values[i] = processor(values[i])
-        bound.append(tuple(values))
-    return bound
+        for i, convert in conversions:
+            values[i] = convert(values[i])
+        converted.append(tuple(values))
+    return converted
+
+
+def _driver(conn: Connection) -> Any:
+    """The driver's own connection, in SQLAlchemy's transaction."""
+    if not conn.in_transaction():
+        conn.begin()
+    return conn.connection.driver_connection
+
+
+@contextmanager
+def _translated(conn: Connection) -> Iterator[None]:
+    """The driver's errors as SQLAlchemy's; a connection that is lost is given up."""
+    dialect = conn.dialect
+    errors = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except errors as error:
+        lost = dialect.is_disconnect(error, conn.connection, None)
+        if lost:
+            conn.invalidate(error)
+        raise sa.exc.DBAPIError.instance(
+            None, None, error, errors, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+        ) from error
 
 
 def _transposed(rows: Collection[Row]) -> tuple[list[Any], ...]:

@@ -6,12 +6,20 @@ with msgspec on 14 of 46 probes. HTTP refuses unknown fields, consumers of event
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from typing import Any, get_type_hints
 
 import marshmallow as ma
 import msgspec
+
+from events.shapes import FIRST_DAY, LAST_DAY
+
+
+#: The part of a verdict that repeats what was sent, which may name somebody.
+_ECHO = re.compile(r"(?<=^Invalid enum value) .*?(?= - at `|$)", re.DOTALL)
 
 
 class Typed(ma.fields.Field[Any]):
@@ -23,9 +31,12 @@ class Typed(ma.fields.Field[Any]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         try:
-            return msgspec.convert(value, self.type, strict=True)
+            converted = msgspec.convert(value, self.type, strict=True)
         except msgspec.ValidationError as error:
-            raise ma.ValidationError(str(error)) from None
+            raise ma.ValidationError(_ECHO.sub("", str(error))) from None
+        if type(converted) is date and not FIRST_DAY <= converted <= LAST_DAY:
+            raise ma.ValidationError(f"Expected a date from {FIRST_DAY} to {LAST_DAY}")
+        return converted
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return msgspec.to_builtins(value)

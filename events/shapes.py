@@ -6,11 +6,13 @@ not in JSON Schema, `$` alone also matches before a last line break. No NIP or N
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
 
+#: The days that somebody in service can mean; any other is a slip of the pen, and beyond them no month can be added.
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 #: One without its offset from UTC is refused: nobody could say when it was.
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 #: Of a government or a region.

@@ -15,6 +15,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, request
 
 from events import ids
 from services.auth import actor, open_door
+from services.db import db
 from services.service import Answer, Command
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def submit(service: str, data: msgspec.Struct, meant: msgspec.Struct | None = No
         fingerprint=_fingerprint(meant or data),
         expected_version=_expected_version(),
     )
+    db.session.rollback()  # who waits holds no connection, and reads anew afterwards
     return application().committer.submit(service, command)
 
 

@@ -18,8 +18,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 log = structlog.get_logger(__name__)
 
-#: NIP (18 digits, maybe spaced 8-6-1-3), NIK (16 digits), e-mail addresses.
-_PERSONAL = re.compile(r"\b\d{8} ?\d{6} ?\d ?\d{3}\b|\b\d{16}\b|[\w.+-]+@[\w-]+\.[\w.-]+")
+#: NIP (18 digits, maybe spaced 8-6-1-3) and NIK (16 digits).
+NUMBERS = re.compile(r"\b\d{8} ?\d{6} ?\d ?\d{3}\b|\b\d{16}\b")
+_PERSONAL = re.compile(NUMBERS.pattern + r"|[\w.+-]+@[\w-]+\.[\w.-]+")
 BLOT = "▇"
 
 
@@ -54,17 +55,18 @@ def configure_logs(terminal: bool, level: int = logging.INFO) -> None:
 
 def blot(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
     """The line without anything that names a person."""
-    return {key: _blotted(value) for key, value in line.items()}
+    return {key: blotted(value, _PERSONAL) for key, value in line.items()}
 
 
-def _blotted(value: object) -> object:
+def blotted(value: object, personal: re.Pattern[str]) -> object:
+    """A text, or plain data full of texts, without what the pattern finds."""
     match value:
         case str():
-            return _PERSONAL.sub(BLOT, value)
+            return personal.sub(BLOT, value)
         case dict():
-            return {key: _blotted(inner) for key, inner in value.items()}
+            return {blotted(key, personal): blotted(inner, personal) for key, inner in value.items()}
         case Sequence() if not isinstance(value, bytes):
-            return [_blotted(inner) for inner in value]
+            return [blotted(inner, personal) for inner in value]
     return value
 
 

@@ -106,6 +106,8 @@ def _lock(conn: Connection) -> None:
     """One migration of a database at a time; SQLite's BEGIN IMMEDIATE has seen to it."""
     if conn.dialect.name == "postgresql":
         conn.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        # A change to a table in use gives up soon: whoever comes after it would wait behind it.
+        conn.execute(sa.text("SET LOCAL lock_timeout = '3s'"))
 
 
 def _upgrade(conn: Connection, residents: Sequence[str]) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ Everything is read from the tables when asked for. A database or log that is awa
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -216,6 +217,6 @@ def _known(service: str) -> str:
 
 def _event_version() -> int:
     given = request.form["event_version"]
-    if not given.isdecimal():
+    if not re.fullmatch("[0-9]{1,9}", given):
         abort(400, f"event_version is a number; got {given[:40]!r}.")
     return int(given)

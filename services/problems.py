@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from services.batch import Reused
 from services.committer import Busy, OutcomeUnknown
 from services.language import language
+from services.logs import NUMBERS, blotted
 from services.service import Refused, Words
 
 log = structlog.get_logger(__name__)
@@ -38,9 +39,9 @@ REMEDIES = {
 def problem(
     status: int, title: str, detail: str, *, remedy: str = "", headers: dict[str, str] | None = None, **more: Any
 ) -> Response:
-    """A problem document, or a page for a browser that asks for one."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    body |= {k: v for k, v in {"remedy": remedy, **more}.items() if v}
+    """A problem document, or a page for a browser that asks for one; a NIP or NIK that was sent is not sent back."""
+    found = {"type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy, **more}
+    body = blotted({name: value for name, value in found.items() if value}, NUMBERS)
     if request.path.startswith("/api/") or request.accept_mimetypes.best_match(["text/html", *JSON]) != "text/html":
         response = make_response(body, status)
         response.content_type = MEDIA_TYPE

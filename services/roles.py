@@ -55,8 +55,8 @@ def grant(conn: Connection, *, append_only: Collection[str], read_only: Collecti
 
 
 def taken(conn: Connection) -> list[str]:
-    """The roles that this login takes on."""
-    member = sa.text("SELECT pg_has_role(:role, 'MEMBER')")
+    """The roles that the login takes on, whichever this connection has taken."""
+    member = sa.text("SELECT pg_has_role(session_user, :role, 'MEMBER')")
     return [role for role in ROLES if _exists(conn, role) and conn.scalar(member, {"role": role})]
 
 

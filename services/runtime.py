@@ -270,7 +270,7 @@ class Runtime:
         """A database or broker that is away is waited for, not died of."""
         try:
             return step()
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, OSError) as error:
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, OSError) as error:
             if self.stopping.is_set():
                 return 0
             log.warning("the world is slow", error=str(error)[:300])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
+import marshmallow as ma
 import msgspec
 from werkzeug.datastructures import MultiDict
 
+from events.schema import schema_of
 from services.service import Refused, Words
 from workflow import commands as cmd
 from workflow.definition import Title
+
+C = TypeVar("C", bound=cmd.Command)
 
 
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +67,14 @@ def meanings() -> dict[str, Title]:
     return offered | lexicon().codes
 
 
+#: What a verdict of the schema means to whoever fills in a form, by a part of it.
+FAULTS = {
+    "regex": Words("bentuknya keliru", "has the wrong form"),
+    "date": Words("bukan tanggal yang mungkin", "is no possible date"),
+    "enum": Words("bukan salah satu pilihan", "is none of the choices"),
+    "Missing": Words("wajib diisi", "is required"),
+}
+
 COMMANDS: dict[str, type[cmd.Command]] = {
     str(c.__struct_config__.tag): c for c in cmd.Command.__subclasses__() if c not in (cmd.FireTimer, cmd.Draft)
 }
@@ -78,18 +91,19 @@ def command_of(name: str, mutation: str, form: MultiDict[str, str]) -> cmd.Comma
             owner, _, key = field.name.partition(".")
             values[owner] = values.get(owner, {}) | {key: given} if key else given
         elif field.required:
-            raise _wrong(field.name, Words("wajib diisi", "is required"))
+            raise _wrong(field.name, FAULTS["Missing"])
+    return checked(COMMANDS[name], values)
+
+
+def checked(command: type[C], values: Mapping[str, Any]) -> C:
+    """The command that these values make, judged as a JSON door judges them; `Refused` naming the first at fault."""
     try:
-        return msgspec.convert(values, COMMANDS[name], strict=False)
-    except msgspec.ValidationError as error:
-        raise at_fault(error, name) from None
-
-
-def at_fault(error: msgspec.ValidationError, otherwise: str) -> Refused:
-    """msgspec's verdict on a form, naming the field; `otherwise` where it names none."""
-    text = str(error)
-    place = text.rpartition("$.")[2].rstrip("`") if "$." in text else otherwise
-    return _wrong(place, Words(text, text))
+        return command(**schema_of(command)().load(values))
+    except ma.ValidationError as error:
+        messages = cast("dict[str, list[str]]", error.messages)
+        field, (message, *_) = next(iter(messages.items()))
+        told = next((words for mark, words in FAULTS.items() if mark in message), Words(message, message))
+        raise _wrong(field, told) from None
 
 
 def _wrong(field: str, what: Words) -> Refused:

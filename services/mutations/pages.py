@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
 from flask_babel import format_date
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
@@ -26,7 +26,7 @@ from services.mutations import reading
 from services.mutations.api import opened, visible
 from services.mutations.choosing import choices
 from services.mutations.execute import Act
-from services.mutations.forms import Form, at_fault, command_of, lexicon, meanings
+from services.mutations.forms import COMMANDS, Form, checked, command_of, lexicon, meanings
 from services.mutations.models import Asked, Case, Position, Proposal, Unit
 from services.mutations.preview import Preview, preview
 from services.problems import pick
@@ -71,11 +71,16 @@ def _tone(row: Case) -> str:
 
 @dataclass(frozen=True)
 class Action:
-    """A command that the reader may give, with its form and a fresh key so that a double click is one command."""
+    """A command that the reader may give, with its form and a fresh key so that a double click is one command.
+
+    After a refusal `typed` is what was sent, and `problem` says what is wrong with it and what to do.
+    """
 
     name: str
     form: Form
     key: str
+    typed: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
 
 
 @door.get("/inbox")
@@ -108,42 +113,51 @@ def cases() -> str:
 def case(mutation: Any) -> AnyResponse:
     """One case: where it stands, what is asked of whom, why it was proposed, what happened."""
     row, state = opened(str(mutation))
-    known, on, user = reading.authority(), reading.today(), actor()
-    page = make_response(
-        render_template(
-            "mutations/case.html",
-            case=row,
-            mutation=state,
-            state=said(definition(state.definition).states[state.state].title),
-            route=said(definition(state.definition).title),
-            source=_place(state.move.source.unit, state.move.source.position),
-            target=_place(state.move.target.unit, state.move.target.position),
-            duties=[_card(known, asked, row, on) for asked in _asked(str(mutation))],
-            timers=sorted((t.due, name) for name, t in state.timers.items()),
-            actions=[
-                Action(n, lexicon().commands[n], ids.new()) for n in reading.offered(known, state, user.person, on)
-            ],
-            tone=_tone(row),
-            origin=said(lexicon().origins[row.origin]),
-            choices=lexicon().choices,
-            timeline_entries=[_entry(known, e, p) for e, p in reading.history(str(mutation))],
-            proposal=_proposal(state),
-            words=reading.words_for(state, user.person, known, on),
-            said=said,
-            narrow=user.person == row.person,
-        )
-    )
-    page.set_etag(f"{row.version}-{on}-{language()}-{user.account}")
+    page = make_response(_case(row, state))
+    page.set_etag(f"{row.version}-{reading.today()}-{language()}-{actor().account}")
     return page.make_conditional(request)
+
+
+def _case(row: Case, state: Mutation, refused: Action | None = None) -> str:
+    known, on, user = reading.authority(), reading.today(), actor()
+    names = reading.offered(known, state, user.person, on)
+    actions = [Action(n, lexicon().commands[n], ids.new()) for n in names if refused is None or n != refused.name]
+    return render_template(
+        "mutations/case.html",
+        case=row,
+        mutation=state,
+        state=said(definition(state.definition).states[state.state].title),
+        route=said(definition(state.definition).title),
+        source=_place(state.move.source.unit, state.move.source.position),
+        target=_place(state.move.target.unit, state.move.target.position),
+        duties=[_card(known, asked, row, on) for asked in _asked(row.id)],
+        timers=sorted((t.due, name) for name, t in state.timers.items()),
+        actions=[refused, *actions] if refused else actions,
+        tone=_tone(row),
+        origin=said(lexicon().origins[row.origin]),
+        choices=lexicon().choices,
+        timeline_entries=[_entry(known, e, p) for e, p in reading.history(row.id)],
+        proposal=_proposal(state),
+        words=reading.words_for(state, user.person, known, on),
+        said=said,
+        narrow=user.person == row.person,
+    )
 
 
 @door.post("/<uuid:mutation>/act/<name>")
 @requires()
 def act(mutation: Any, name: str) -> AnyResponse:
-    """Give a command from the page; a refusal says why and keeps what was typed on the way back."""
+    """Give a command from the page; a refusal shows the case as it is now, says why, and keeps what was typed."""
     opened(str(mutation))
-    command = command_of(name, str(mutation), request.form)
-    submit("mutations", Act(command=command, words=request.form.get("words") or None))
+    if name not in COMMANDS or name not in lexicon().commands:
+        abort(404, f"There is no command {name}.")
+    try:
+        command = command_of(name, str(mutation), request.form)
+        submit("mutations", Act(command=command, words=request.form.get("words") or None))
+    except Refused as refusal:
+        problem = f"{pick(refusal.detail)} {pick(refusal.remedy)}"
+        refused = Action(name, lexicon().commands[name], ids.new(), request.form, problem)
+        return make_response(_case(*opened(str(mutation)), refused), refusal.status)
     flash(_("Tersimpan."), "success")
     return redirect(f"/mutations/{mutation}")
 
@@ -157,7 +171,7 @@ def new() -> str:
 
 @door.post("/new")
 @requires()
-def draft() -> str | AnyResponse:
+def draft() -> AnyResponse:
     """The first press shows the consequences, the second drafts."""
     user, form = actor(), request.form
     try:
@@ -169,8 +183,8 @@ def draft() -> str | AnyResponse:
             return redirect(f"/mutations/{answer['mutation']}")
     except Refused as refusal:
         problem = {"detail": pick(refusal.detail), "remedy": pick(refusal.remedy)}
-        return _new(form, form.get("key", ""), problem=problem)
-    return _new(form, form.get("key", ""), seen=seen)
+        return make_response(_new(form, form.get("key", ""), problem=problem), refusal.status)
+    return make_response(_new(form, form.get("key", ""), seen=seen))
 
 
 def _new(
@@ -196,10 +210,7 @@ def _draft_of(mutation: str) -> cmd.Draft:
     }
     if form.get("until", "").strip():
         values["until"] = form["until"].strip()
-    try:
-        return msgspec.convert(values | {"mutation": mutation}, cmd.Draft, strict=False)
-    except msgspec.ValidationError as error:
-        raise at_fault(error, "person") from None
+    return checked(cmd.Draft, values | {"mutation": mutation})
 
 
 def _asked(mutation: str) -> list[Asked]:
@@ -267,7 +278,7 @@ def _entry(known: Authority, wrapped: Any, event: MutationEvent) -> dict[str, An
 def _worded(value: Any) -> str:
     """A figure of the history for a reader: codes in words, dates as dates are written."""
     if isinstance(value, date):
-        return format_date(value, "long")
+        return str(format_date(value, "long"))
     if isinstance(value, list):
         return ", ".join(map(_worded, value))
     known = meanings().get(value)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -64,7 +65,7 @@ def new() -> str:
 
 @door.post("/new")
 @allowed
-def register() -> str:
+def register() -> Response:
     """Register, and show the secret once; a refusal keeps what was typed."""
     form = request.form
     try:
@@ -77,8 +78,9 @@ def register() -> str:
             scheme="v1a" if form.get("scheme") == "v1a" else "v1",
         )
     except Refused as refusal:
-        return _form(form.get("key", ""), refusal)
-    return render_template("webhooks/secret.html", endpoint=answer["endpoint"], secret=answer["secret"], overlap=None)
+        return make_response(_form(form.get("key", ""), refusal), refusal.status)
+    shown = {"endpoint": answer["endpoint"], "secret": answer["secret"], "overlap": None}
+    return make_response(render_template("webhooks/secret.html", **shown))
 
 
 def _form(key: str, refusal: Refused | None) -> str:
@@ -136,7 +138,7 @@ def change(key: Any, act: str) -> Response:
 
 
 def _days_ago(text: str) -> datetime:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:4]) <= KEPT.days:
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= KEPT.days:
         abort(400, f"Messages are kept for {KEPT.days} days: write 1 to {KEPT.days}.")
     return reading.wall() - timedelta(days=int(text))
 

@@ -1,4 +1,4 @@
-"""What every template must keep to: the strict Content-Security-Policy, and two languages."""
+"""What every screen must keep to: the strict Content-Security-Policy, and two languages."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def test_no_template_needs_a_looser_content_security_policy(what: str, path: Pat
     assert FORBIDDEN[what].findall(path.read_text()) == []
 
 
-def test_every_sentence_of_a_template_has_its_english() -> None:
+def test_every_sentence_of_a_screen_has_its_english() -> None:
     english: set[str] = set()
     for source in SERVICES.glob("**/translations/en/LC_MESSAGES/messages.po"):
         catalogue = read_po(BytesIO(source.read_bytes()))
         english |= {key for message in catalogue if all(each(message.string)) for key in each(message.id)}
-    found = extract_from_dir(SERVICES, method_map=[("**/templates/**.html", "jinja2")])
+    found = extract_from_dir(SERVICES, method_map=[("**/templates/**.html", "jinja2"), ("**.py", "python")])
     used = {(file, key) for file, _, ids, *_ in found for key in each(ids)}
     assert used, "nothing was extracted"
     assert sorted((file, key) for file, key in used if key not in english) == []

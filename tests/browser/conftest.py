@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.site import Site, copied
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PATIENCE_SECONDS, Visitor
 from tests.stations import CHROMIUM_FLAGS, Stations
 
 Visit = Callable[..., Visitor]
@@ -17,6 +17,7 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture(scope="session")
 def browser(chromium: Path) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield browser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from services.__main__ import main
 from services.app import NAMES, SERVICES
 from services.config import Config
 from services.db import Databases
-from services.migrate import KERNEL, NotMigrated, Report, migrate
+from services.migrate import KERNEL, SCRIPTS, NotMigrated, Report, migrate
 from services.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +36,19 @@ from services.__main__ import main
 print("ready", flush=True)
 sys.stdin.readline()
 sys.exit(main(["migrate", "--json"]))
+"""
+#: A second revision: a column for one service, then what a test adds.
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade(resident):
+    if resident == "audit":
+        op.add_column("audit_node", sa.Column("note", sa.Text))
 """
 #: Dies while it migrates, when it has made most tables.
 KILLED = """
@@ -61,6 +75,22 @@ def engine(url: str) -> Iterator[sa.Engine]:
     made.dispose()
 
 
+@pytest.fixture
+def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The migrations, in a copy to which a test adds."""
+    copy = shutil.copytree(SCRIPTS, tmp_path / "migrations")
+    monkeypatch.setattr("services.migrate.SCRIPTS", copy)
+    return copy
+
+
+def write(scripts: Path, second: str) -> None:
+    (scripts / "versions" / "0002_second.py").write_text(second)
+
+
+def columns(engine: sa.Engine, table: str) -> set[str]:
+    return {column["name"] for column in sa.inspect(engine).get_columns(table)}
+
+
 def file_url(directory: Path) -> str:
     return f"sqlite:///{directory / 'imbang.db'}"
 
@@ -76,7 +106,7 @@ def migrated(url: str, services: Sequence[Service] = SERVICES, **config: Any) ->
 def models() -> list[sa.MetaData]:
     """All tables of the program, those of the kernel among them."""
     for service in SERVICES:
-        assert (service.outbox, service.inbox, service.timer, service.job, service.revoked)
+        service.projector()  # which asks for each of the kernel's tables, and so makes it
     return [log.metadata, clock.metadata, *(service.metadata for service in SERVICES)]
 
 
@@ -118,7 +148,7 @@ def test_a_migrated_database_is_what_the_models_say(url: str, engine: sa.Engine)
         "ALTER TABLE personnel_unit ADD COLUMN colour TEXT",
         "DROP INDEX ix_personnel_unit_opd",
         "DROP TABLE personnel_key; CREATE TABLE personnel_key (person VARCHAR(36) NOT NULL, key BLOB NOT NULL)",
-        "DROP TABLE personnel_key; CREATE TABLE personnel_key (person VARCHAR(36) PRIMARY KEY NOT NULL, key TEXT NOT NULL)",
+        "ALTER TABLE personnel_key DROP COLUMN key; ALTER TABLE personnel_key ADD COLUMN key TEXT NOT NULL DEFAULT ''",
     ],
 )
 def test_a_database_that_differs_from_the_models_is_found(fault: str, tmp_path: Path) -> None:
@@ -180,6 +210,36 @@ def test_a_database_gets_the_tables_of_those_who_live_in_it(tmp_path: Path) -> N
 def test_a_service_that_joins_an_old_database_gets_its_whole_history(url: str) -> None:
     migrated(url, [personnel.SERVICE])
     assert migrated(url, [personnel.SERVICE, audit.SERVICE]).databases[0].revisions == {"audit": ["0001"]}
+
+
+def test_a_later_revision_changes_a_database_in_use(url: str, engine: sa.Engine, scripts: Path) -> None:
+    migrated(url)
+    write(scripts, SECOND)
+    assert migrated(url).databases[0].revisions == {resident: ["0002"] for resident in ALL}
+    assert "note" in columns(engine, "audit_node")
+
+
+def test_a_revision_that_fails_changes_nothing_and_can_be_repeated(url: str, engine: sa.Engine, scripts: Path) -> None:
+    migrated(url)
+    write(scripts, SECOND + '        op.drop_table("audit_never")\n')
+    with pytest.raises(NotMigrated, match="audit_never"):
+        migrated(url)
+    assert "note" not in columns(engine, "audit_node")
+    write(scripts, SECOND)
+    migrated(url)
+    assert "note" in columns(engine, "audit_node")
+
+
+def test_a_change_to_a_table_in_use_gives_up_rather_than_stop_everybody(postgres_url: str, scripts: Path) -> None:
+    migrated(postgres_url)
+    write(scripts, SECOND)
+    engine = sa.create_engine(postgres_url)
+    with engine.connect() as reading:
+        reading.exec_driver_sql("SELECT * FROM audit_node")
+        with pytest.raises(NotMigrated, match="lock timeout"):
+            migrated(postgres_url)
+    assert len(migrated(postgres_url).databases[0].revisions) == len(ALL)
+    engine.dispose()
 
 
 def test_a_database_of_a_newer_release_is_left_alone(url: str, engine: sa.Engine) -> None:

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from services.app import NAMES, SERVICES
+from services.audit.models import Entry
 from services.config import Config
-from services.db import OWNER, READER, WRITER, Databases
+from services.db import OWNER, READER, WRITER, Databases, table
 from services.migrate import migrate
 from tests.town import acting, town
 
@@ -37,8 +38,8 @@ def rights(databases: Databases, role: str) -> dict[str, set[str]]:
     )
     found: dict[str, set[str]] = {}
     with databases.reader("audit").connect() as conn:
-        for table, right in conn.execute(query, {"rights": list(RIGHTS), "role": role}):
-            found.setdefault(table, set()).add(right)
+        for name, right in conn.execute(query, {"rights": list(RIGHTS), "role": role}):
+            found.setdefault(name, set()).add(right)
     return found
 
 
@@ -52,17 +53,17 @@ def refused(engine: sa.Engine, statement: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("table", sorted(RECORDED))
-def test_the_writer_cannot_change_what_is_recorded(databases: Databases, table: str) -> None:
-    column = {"log_entry": "n", "audit_node": "level", "audit_checkpoint": "root"}.get(table, "body")
-    for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_the_writer_cannot_change_what_is_recorded(databases: Databases, name: str) -> None:
+    column = {"log_entry": "n", "audit_node": "level", "audit_checkpoint": "root"}.get(name, "body")
+    for statement in (f"UPDATE {name} SET {column} = {column}", f"DELETE FROM {name}", f"TRUNCATE {name}"):
         assert refused(databases.writer("audit"), statement), statement
 
 
 def test_the_writer_may_add_to_what_is_recorded_and_change_all_else_but_the_schema(databases: Databases) -> None:
-    for table, may in rights(databases, WRITER).items():
-        change = set() if table.endswith("_schema") else {"INSERT"} if table in RECORDED else {*RIGHTS[1:4]}
-        assert may == {"SELECT", *change}, table
+    for name, may in rights(databases, WRITER).items():
+        change = set() if name.endswith("_schema") else {"INSERT"} if name in RECORDED else {*RIGHTS[1:4]}
+        assert may == {"SELECT", *change}, name
     assert refused(databases.writer("audit"), "CREATE TABLE audit_more (id integer)")
     assert refused(databases.writer("audit"), "DROP TABLE audit_verification")
 
@@ -89,7 +90,7 @@ def test_the_whole_application_works_under_writer_and_reader(postgres_url: str) 
             assert conn.scalar(sa.text("SELECT current_user")) == role
     assert acting(world, "officer").get("/api/workload/units").status_code == 200
     recorded = sum(len(world.rows(service.name, service.outbox.event)) for service in SERVICES)
-    sealed = world.rows("audit", sa.table("audit_entry"))
+    sealed = world.rows("audit", table(Entry))
     assert len(sealed) == recorded > 0
     world.close()
 
@@ -98,7 +99,7 @@ def test_a_login_that_may_not_take_the_roles_migrates_by_its_own_rights(
     postgres_url: str, databases: Databases
 ) -> None:
     login = f"plain_{uuid.uuid4().hex}"
-    assert OWNER in migrate(databases, SERVICES).databases[0].roles
+    assert migrate(databases, SERVICES).databases[0].roles == [OWNER, WRITER, READER]
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'sagu'").format(sql.Identifier(login)))
         admin.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(login)))

@@ -49,29 +49,34 @@ def recruit_one(random: Random, conn: sqlite3.Connection, today: date) -> Wish:
 
 
 def stand_in(random: Random, conn: sqlite3.Connection, today: date) -> Wish:
-    """Somebody acts for a holder for some days."""
-    order = f"Plh-{random.randrange(1000)}"
-    until = today + timedelta(days=random.choice((0, 2, 9)))
-    barred = ["Sign"] if random.random() < 0.2 else []
+    """Somebody acts for a holder for some days, or takes an office that stands empty."""
+    vacant = conn.execute(
+        "SELECT id FROM personnel_office WHERE id NOT IN (SELECT office FROM personnel_holding "
+        "WHERE capacity = 'definitive' AND until IS NULL) ORDER BY id"
+    ).fetchall()
+    offices = vacant or conn.execute("SELECT id FROM personnel_office ORDER BY id").fetchall()
     seated = HolderAppointed(
-        office=_office(random, conn), person=person(random.randrange(30)), capacity=random.choice(("plh", "definitive")),
-        order=order, since=today, until=until if random.random() < 0.9 else None, barred=barred,
+        office=random.choice(offices)["id"], person=person(random.randrange(30)),
+        capacity="definitive" if vacant else "plh", order=f"SK-{random.randrange(1000)}", since=today,
+        until=None if vacant else today + timedelta(days=random.choice((0, 2, 9))),
+        barred=["Sign"] if random.random() < 0.2 else [],
     )  # fmt: skip
     return Wish("personnel", personnel.AppointHolders(holders=[seated]))
 
 
 def unseat(random: Random, conn: sqlite3.Connection, today: date) -> Wish:
-    """A holder's last day, mostly that of a stand-in."""
-    rows = conn.execute("SELECT * FROM personnel_holding ORDER BY office, person, since").fetchall()
-    chosen = [row for row in rows if row["capacity"] == "plh" or random.random() < 0.1] or rows
-    row = random.choice(chosen)
-    return Wish(
-        "personnel",
-        personnel.EndHolding(
-            office=row["office"], person=row["person"], capacity=row["capacity"], on=today - timedelta(days=1),
-            order="SK-9",
-        ),
-    )  # fmt: skip
+    """A holder's last day was yesterday: a stand-in's, mostly."""
+    capacity = "definitive" if random.random() < 0.2 else "plh"
+    running = (
+        "SELECT office, person FROM personnel_holding WHERE capacity = ? AND (until IS NULL OR until >= ?) "
+        "ORDER BY office, person"
+    )
+    rows = conn.execute(running, (capacity, today.isoformat())).fetchall()
+    if not rows:
+        return stand_in(random, conn, today)
+    row, last = random.choice(rows), today - timedelta(days=1)
+    ended = personnel.EndHolding(office=row["office"], person=row["person"], capacity=capacity, on=last, order="SK-9")
+    return Wish("personnel", ended)
 
 
 def delegate(random: Random, conn: sqlite3.Connection, today: date) -> Wish:
@@ -82,10 +87,6 @@ def delegate(random: Random, conn: sqlite3.Connection, today: date) -> Wish:
         until=today + timedelta(days=5),
     )  # fmt: skip
     return Wish("personnel", deputy)
-
-
-def _office(random: Random, conn: sqlite3.Connection) -> str:
-    return str(random.choice(conn.execute("SELECT id FROM personnel_office ORDER BY id").fetchall())["id"])
 
 
 def account(random: Random, conn: sqlite3.Connection, today: date) -> Wish:

@@ -30,7 +30,8 @@ class Blow(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{'death' if self.deadly else 'failure'} {'at' if self.moment == 'statement' else 'around'} {self.moment}"
+        where = {"statement": "between statements", "commit": "before commit", "committed": "after commit"}
+        return f"{'death' if self.deadly else 'failure'} {where[self.moment]}"
 
 
 def drawn(random: Random, deadliness: float) -> Blow:

@@ -191,7 +191,7 @@ def move_on(random: Random, conn: sqlite3.Connection, today: date) -> Wish | Non
     contested = bool(case["state_of"].get("contested"))
     version = random.choices((None, case["version"], case["version"] - 1), (80, 17, 3))[0]
     words = _words(random, 0.95 if contested else 0.1)
-    return Wish("mutations", Act(command=command, words=words), _actor(random, conn, seat), version)
+    return Wish("mutations", Act(command=command, words=words), _actor(random, conn, seat, today), version)
 
 
 def _decree_of_several(
@@ -206,22 +206,25 @@ def _decree_of_several(
     members = [row["id"] for row in chosen]
     group = f"00000000-0000-4000-b000-{random.getrandbits(48):012x}"
     data = SignTogether(group=group, members=members, words="kata", **_decree(random, today))
-    return Wish("mutations", data, _actor(random, conn, {"role": random.choice(("pyb", "ppk")), "scope": target}))
+    seat = {"role": random.choice(("pyb", "ppk")), "scope": target}
+    return Wish("mutations", data, _actor(random, conn, seat, today))
 
 
 def _officer(case: dict[str, Any]) -> dict[str, str]:
     return {"role": "personnel_officer", "scope": case["state_of"]["move"]["target"]["instansi"]}
 
 
-def _actor(random: Random, conn: sqlite3.Connection, seat: dict[str, Any]) -> str:
-    """One of those whose office the seat is, or, one time in ten, anybody."""
+def _actor(random: Random, conn: sqlite3.Connection, seat: dict[str, Any], today: date) -> str:
+    """One of those whose office the seat is today, or, one time in ten, anybody."""
     found = [seat["person"]] if seat.get("person") else []
     if not found:
         held = (
             "SELECT DISTINCT h.person FROM mutations_holding h JOIN mutations_office o ON o.id = h.office "
-            "WHERE (o.role = ? AND o.scope = ?) OR o.id = ? ORDER BY h.person"
+            "WHERE ((o.role = ? AND o.scope = ?) OR o.id = ?) AND h.since <= ? AND ifnull(h.until, '9') >= ? "
+            "ORDER BY h.person"
         )
-        rows = conn.execute(held, (seat.get("role", ""), seat.get("scope", ""), seat.get("office", "")))
+        day = today.isoformat()
+        rows = conn.execute(held, (seat.get("role", ""), seat.get("scope", ""), seat.get("office", ""), day, day))
         found = [row["person"] for row in rows]
     return random.choice(found) if found and random.random() < 0.9 else person(random.randrange(30))
 

@@ -49,6 +49,10 @@ EVER = {
         "SELECT key FROM mutations_reservation r JOIN mutations_position p ON p.id = r.key WHERE r.kind = 'place' "
         "GROUP BY r.key HAVING count(*) > max(p.places)"
     ),
+    "a post has more people than places": (
+        "SELECT p.id, count(*), p.places FROM personnel_position p JOIN personnel_person h ON h.position = p.id "
+        "GROUP BY p.id HAVING count(*) > p.places"
+    ),
     "a home is not the last post of its history": (
         "SELECT p.id FROM personnel_person p JOIN personnel_incumbency i ON i.person = p.id AND i.since = "
         "(SELECT max(since) FROM personnel_incumbency WHERE person = p.id) WHERE i.position <> p.position"

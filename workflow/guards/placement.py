@@ -79,4 +79,5 @@ def still_needed(q: Question[cmd.Command]) -> bool:
 
 @guard
 def return_dated(q: Question[cmd.ConfirmReturn]) -> bool:
-    return q.command.returned_on <= q.facts.today
+    began = q.mutation.started_on
+    return (began is None or began <= q.command.returned_on) and q.command.returned_on <= q.facts.today

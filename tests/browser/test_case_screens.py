@@ -1,0 +1,110 @@
+"""A case from draft to decree, by the people whose inboxes ask for it, each at their own screen."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from deploy.sample.accounts import employee_login
+from tests.browser.conftest import Visit
+from tests.browser.site import Site
+from tests.browser.visitor import Visitor
+
+pytestmark = pytest.mark.xdist_group("browser-case")
+
+PAPER = "5" * 64
+DONOR, RECEIVER = "kepala.8200.dpmptsp", "kepala.8200.dukcapil"
+
+
+def duty(page: Page) -> Locator:
+    return page.locator("#duties article.duty")
+
+
+def drafted_case(officer: Visitor) -> str:
+    """The address of the first case that the optimizer's proposals become, two days into the surge."""
+    officer.next_day()
+    officer.next_day()
+    officer.wait_for("/mutations/", lambda page: page.locator("tbody th a")).click()
+    expect(officer.page.locator("#actions")).to_be_visible()
+    return officer.page.url.removeprefix(officer.site.url)
+
+
+def employee_of(visitor: Visitor) -> str:
+    """The login of the person whom a case is about, from the random id in the frame of their name."""
+    frame = visitor.page.locator("iframe.cards").get_attribute("src") or ""
+    found = re.search(r"ids=([0-9a-f-]{36})", frame)
+    assert found is not None, frame
+    return employee_login(found.group(1))
+
+
+def test_everybody_acts_from_their_inbox_and_the_employee_from_a_phone_without_scripts(
+    own_site: Site, visit: Visit
+) -> None:
+    officer, verifier = visit(own_site, "bkd"), visit(own_site, "verifikator")
+    verifier.open("/mutations/inbox")
+    expect(duty(verifier.page)).to_have_count(0)
+    case = drafted_case(officer)
+    officer.act("submit", **{"documents.G2": PAPER})
+    expect(officer.page.locator(".flash.success")).to_be_visible()
+
+    verifier.open("/mutations/inbox")
+    expect(duty(verifier.page)).to_have_count(1)
+    duty(verifier.page).locator("h3 a").click()
+    login = employee_of(verifier)
+    verifier.act("screen", outcome="pass")
+    verifier.open("/mutations/inbox")
+    expect(duty(verifier.page)).to_have_count(0)
+
+    employee = visit(own_site, login, phone=True, scripts=False)
+    employee.open("/mutations/inbox")
+    assert employee.fits()
+    duty(employee.page).locator("h3 a").click()
+    assert employee.page.locator("script").count() == 0
+    assert employee.fits()
+    employee.act("answer", answer="willing")
+    expect(employee.page.locator(".flash.success")).to_be_visible()
+
+    for head, answers in (
+        (DONOR, {"release": {"answer": "yes", "handover_planned": "1", "floor_kept": "1"}}),
+        (RECEIVER, {"receive": {"answer": "yes", "budgeted": "1"}}),
+    ):
+        visitor = visit(own_site, head)
+        visitor.open("/mutations/inbox")
+        duty(visitor.page).locator("h3 a").first.click()
+        ((command, fields),) = answers.items()
+        visitor.act(command, **fields)
+        expect(visitor.page.locator(".flash.success")).to_be_visible()
+
+    secretary = visit(own_site, "sekda")
+    secretary.wait_for("/mutations/inbox", duty).locator("h3 a").click()
+    dates = {"decree_date": "2026-03-04", "effective_on": "2026-03-02"}
+    secretary.act("sign", number="800.1.3.1/17/2026", **dates)
+    refusal = secretary.refused(422)
+    for part in ("Dasar", "Aturan", "Yang dapat dilakukan"):
+        assert refusal.locator("dt", has_text=part).count() == 1, refusal.inner_text()
+    secretary.open(case)
+    secretary.act("sign", number="800.1.3.1/17/2026", **dates | {"effective_on": "2026-03-25"})
+    expect(secretary.page.locator(".timeline")).to_contain_text("Keputusan ditandatangani")
+
+    officer.open("/mutations/inbox")
+    expect(duty(officer.page)).to_contain_text("Sampaikan keputusan")
+
+
+def test_a_list_is_where_it_was_left_after_looking_at_one_of_its_rows(site: Site, visit: Visit) -> None:
+    visitor = visit(site, "bkd")
+    page = visitor.page
+    visitor.open("/workload/")
+    page.locator("#opd").select_option(label="Dinas Kependudukan dan Pencatatan Sipil")
+    page.locator(".filter button").click()
+    left = page.url
+    rows = page.locator("tbody tr").count()
+    page.locator("tbody th a").last.click()
+    unit = page.url
+    page.go_back()
+    assert page.url == left
+    assert page.locator("tbody tr").count() == rows
+    expect(page.locator("#opd option:checked")).to_have_text("Dinas Kependudukan dan Pencatatan Sipil")
+    page.go_forward()
+    assert page.url == unit

@@ -1,0 +1,75 @@
+"""A case opened by hand: what it would do is on the screen before anything is recorded."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.site import Site
+from tests.browser.visitor import Visitor
+
+pytestmark = pytest.mark.xdist_group("browser-hand")
+
+DONOR, COUNTER = "8200.dpmptsp.loket-ptsp", "8200.dukcapil.loket-sofifi"
+TIDORE = "8272.disdukcapil.loket-sofifi"
+
+
+@pytest.fixture
+def officer(site: Site, visit: Visit) -> Visitor:
+    return visit(site, "bkd")
+
+
+def weighed(officer: Visitor, source: str, target: str, mode: str = "temporary", person: int = 2) -> Locator:
+    """Choose two units and one of the people of the first, and ask for the consequences of moving them."""
+    page = officer.page
+    officer.open("/mutations/new")
+    page.locator("#from").select_option(source)
+    page.locator("#to").select_option(target)
+    page.locator("#units button").click()
+    page.locator("#person").select_option(index=person)
+    page.locator("#mode").select_option(mode)
+    page.locator("#start").fill("2026-03-16")
+    if mode == "temporary":
+        page.locator("#until").fill("2026-06-12")
+    page.locator("#move button").first.click()
+    return page.locator("#consequences")
+
+
+def test_both_loads_and_the_broken_rules_are_shown_and_nothing_is_drafted(officer: Visitor) -> None:
+    seen = weighed(officer, DONOR, COUNTER, mode="permanent")
+    loads = seen.locator("tbody tr")
+    assert [row.locator("td").all_inner_texts() for row in loads.all()] == [["0,60", "0,70"], ["0,95", "0,81"]]
+    assert seen.locator("article.danger").count() > 0
+    for rule in seen.locator("article.danger").all():
+        assert "Dasar:" in rule.inner_text()
+    assert officer.site.events("mutations", "mutation.drafted") == 0
+    assert officer.page.locator("#start").input_value() == "2026-03-16", "what was typed is kept"
+
+
+def test_a_lawful_case_is_drafted_on_the_second_press(officer: Visitor) -> None:
+    seen = weighed(officer, DONOR, COUNTER)
+    expect(seen.locator(".flash.success")).to_be_visible()
+    officer.page.locator('#move button[name="confirmed"]').click()
+    expect(officer.page.locator("h1")).to_contain_text("Loket Layanan Adminduk Sofifi")
+    expect(officer.page.locator(".lede .state").first).to_contain_text("Rancangan")
+    assert officer.site.events("mutations", "mutation.drafted") == 1
+
+
+@pytest.mark.parametrize(("mode", "route"), [("temporary", "R6"), ("permanent", "R2")])
+def test_towards_the_counter_of_kota_tidore_the_engine_names_the_other_route_and_its_parties(
+    officer: Visitor, mode: str, route: str
+) -> None:
+    rule = weighed(officer, DONOR, TIDORE, mode=mode).locator("article.danger").first
+    expect(rule).to_contain_text(route)
+    for party in ("Maluku Utara", "Kota Tidore Kepulauan", "→"):
+        expect(rule).to_contain_text(party)
+    assert officer.page.locator('button[name="confirmed"]').count() == 0, "what has no definition cannot be drafted"
+
+
+def test_names_of_candidates_are_opened_only_on_purpose(officer: Visitor) -> None:
+    weighed(officer, DONOR, COUNTER)
+    before = officer.site.events("personnel", "personnel.card_viewed")
+    officer.page.locator("aside summary").click()
+    expect(officer.page.frame_locator("iframe.cards").locator(".face b").first).to_be_visible()
+    assert officer.site.events("personnel", "personnel.card_viewed") == before + 1
