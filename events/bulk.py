@@ -27,8 +27,6 @@ Conversions = Sequence[tuple[int, Callable[[Any], Any]]]
 #: A UUID in text form; native on PostgreSQL.
 Id = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 
-_ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
-
 
 class Instant(sa.types.TypeDecorator[datetime]):
     """A moment, always aware and in UTC: timestamptz on PostgreSQL, sortable ISO text on SQLite."""
@@ -44,13 +42,13 @@ class Instant(sa.types.TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None or dialect.name == "postgresql":
             return value
-        return value.astimezone(UTC).strftime(_ISO)
+        return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if isinstance(value, str):
-            return datetime.strptime(value, _ISO).replace(tzinfo=UTC)
+            return datetime.fromisoformat(value)
         return value.astimezone(UTC)  # type: ignore[no-any-return]
 
 
@@ -129,17 +127,36 @@ def delete(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Coll
 
 
 def lookup(
-    conn: Connection, table: sa.Table, key: str, values: Iterable[Any], columns: Sequence[str], *, lock: bool = False
+    conn: Connection,
+    table: sa.Table,
+    key: str,
+    values: Iterable[Any],
+    columns: Sequence[str],
+    *,
+    lock: bool = False,
+    via: sa.Column[Any] | None = None,
 ) -> Found:
-    """The rows whose column `key` is among `values`, sorted by it; locked in that order if `lock` (PostgreSQL)."""
+    """The rows whose column `key` is among `values`, sorted by it; locked in that order if `lock` (PostgreSQL).
+
+    With `via`, a column of another table, the values are primary keys there, and that column holds the key here.
+    """
     tail = f' ORDER BY "{key}"' + (" FOR UPDATE" if lock and conn.dialect.name == "postgresql" else "")
     conversions = _conversions(table, tuple(columns), conn.dialect, "result_processor")
-    return _among(conn, table, key, values, _quoted(columns), tail, conversions)
+    return _among(conn, table, key, values, _quoted(columns), tail, conversions, via)
+
+
+def newest(
+    conn: Connection, table: sa.Table, key: str, order: str, values: Iterable[Any], columns: Sequence[str]
+) -> Found:
+    """For each of the values that `key` has at all, the row with the greatest `order`: a step into an index on both."""
+    greatest = f'(SELECT max("{order}") FROM "{table.name}" WHERE "{key}" = newest."{key}")'
+    conversions = _conversions(table, tuple(columns), conn.dialect, "result_processor")
+    return _among(conn, table, key, values, _quoted(columns), f' AND "{order}" = {greatest}', conversions)
 
 
 def count(conn: Connection, table: sa.Table, key: str, values: Iterable[Any]) -> Found:
     """For each of the values that the column `key` has at all: the value, and in how many rows."""
-    return _among(conn, table, key, values, f'"{key}", count(*)', f' GROUP BY "{key}"', ())
+    return _among(conn, table, key, values, f'"{key}", count(*)', f' GROUP BY "{key}"')
 
 
 def lock(conn: Connection, names: Collection[str]) -> None:
@@ -164,18 +181,26 @@ def _insert(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Col
 
 
 def _among(
-    conn: Connection, table: sa.Table, key: str, values: Iterable[Any], what: str, tail: str, conversions: Conversions
+    conn: Connection,
+    table: sa.Table,
+    key: str,
+    values: Iterable[Any],
+    what: str,
+    tail: str,
+    conversions: Conversions = (),
+    via: sa.Column[Any] | None = None,
 ) -> Found:
     wanted = sorted(set(values))
     if not wanted:
         return Found(conn, tuple)
-    head = f'SELECT {what} FROM "{table.name}" WHERE "{key}"'
+    native = conn.dialect.name == "postgresql"
+    (kind,) = _types(table, (key,), conn.dialect)
+    among = f"= ANY(%b::{kind}[])" if native else "IN (SELECT value FROM json_each(?))"
+    if via is not None:
+        among = f'IN (SELECT "{via.name}" FROM "{via.table.name}" WHERE "{primary_key(via.table)[0]}" {among})'
     with _translated(conn):
-        if conn.dialect.name == "postgresql":
-            (of,) = _types(table, (key,), conn.dialect)
-            cursor = _driver(conn).execute(f"{head} = ANY(%b::{of}[]){tail}", (wanted,))
-        else:
-            cursor = _driver(conn).execute(f"{head} IN (SELECT value FROM json_each(?)){tail}", (json.dumps(wanted),))
+        statement = f'SELECT {what} FROM "{table.name}" AS newest WHERE "{key}" {among}{tail}'
+        cursor = _driver(conn).execute(statement, (wanted if native else json.dumps(wanted),))
     return Found(conn, cursor.fetchall, conversions)
 
 
@@ -219,8 +244,8 @@ def _conversions(table: sa.Table, names: tuple[str, ...], dialect: Dialect, dire
     found = []
     for i, name in enumerate(names):
         of = table.c[name].type.dialect_impl(dialect)
-        if isinstance(of, sa.Float):
-            continue  # a float to every driver
+        if isinstance(of, sa.Float | sa.LargeBinary):
+            continue  # floats and bytes to every driver
         convert = of.bind_processor(dialect) if direction == "bind_processor" else of.result_processor(dialect, None)
         if convert is not None:
             found.append((i, convert))

@@ -84,22 +84,9 @@ EVENT_COLUMNS = ("event_id", "subject", "subject_version", "type", "time", "corr
 
 def heads(conn: Connection, outbox: Outbox, subjects: Sequence[str]) -> dict[str, Head]:
     """The newest event of each subject that has any."""
-    event = outbox.event
-    found: dict[str, Head] = {}
-    for start in range(0, len(subjects), 5000):
-        newest = (
-            sa.select(event.c.subject, sa.func.max(event.c.subject_version).label("version"))
-            .where(event.c.subject.in_(subjects[start : start + 5000]))
-            .group_by(event.c.subject)
-            .subquery()
-        )
-        rows = conn.execute(
-            sa.select(event.c.subject, event.c.subject_version, event.c.time).join(
-                newest, (event.c.subject == newest.c.subject) & (event.c.subject_version == newest.c.version)
-            )
-        )
-        found |= {subject: Head(version, time) for subject, version, time in rows}
-    return found
+    columns = ("subject", "subject_version", "time")
+    found = bulk.newest(conn, outbox.event, "subject", "subject_version", subjects, columns)
+    return {subject: Head(version, time) for subject, version, time in found}
 
 
 def record(

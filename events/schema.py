@@ -17,7 +17,6 @@ import msgspec
 
 from events.shapes import FIRST_DAY, LAST_DAY
 
-
 #: The part of a verdict that repeats what was sent, which may name somebody.
 _ECHO = re.compile(r"(?<=^Invalid enum value) .*?(?= - at `|$)", re.DOTALL)
 

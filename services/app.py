@@ -100,6 +100,7 @@ def _build_web(app: Application) -> None:
         "SECRET_KEY": config.secret_key,
         "SQLALCHEMY_DATABASE_URI": config.database_url,
         "SQLALCHEMY_BINDS": binds,
+        "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True},
         "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "API_TITLE": "Imbang",

@@ -1,6 +1,6 @@
 """One transaction for a batch of one service: admit, decide, write, commit.
 
-    positions -> applied, waiting -> the service's rows -> handlers -> events, rows, timers, jobs, claims -> COMMIT
+    positions -> applied, waiting -> the service's rows -> handlers -> jobs, events, rows, timers, claims -> COMMIT
 
 Locks are taken in that order, each sorted.
 """
@@ -80,9 +80,14 @@ def apply(
     events.run()
     if service.finish is not None:
         service.finish(tx)
-    tx.flush(event_log)
-    events.save()
-    _claim(tx, commands, answers)
+    tx.employ()
+    with bulk.together(conn):
+        tx.flush(event_log)
+        events.save()
+        claimed = _claim(tx, commands, answers)
+    if len(claimed) < sum(not isinstance(answers[c.id], Exception) for c in commands):
+        raise Retry("another instance committed one of these commands meanwhile")
+    events.settle()
     return answers
 
 
@@ -123,17 +128,14 @@ def _repeats(tx: Tx, commands: Sequence[Command]) -> dict[str, Answer | Exceptio
     }
 
 
-def _claim(tx: Tx, commands: Sequence[Command], answers: Mapping[str, Answer | Exception]) -> None:
+def _claim(tx: Tx, commands: Sequence[Command], answers: Mapping[str, Answer | Exception]) -> bulk.Found:
     """Claim the ids of what was done, with the answers. A refused command changed nothing and may be sent again."""
     rows = []
     for command in commands:
         answer = answers[command.id]
         if not isinstance(answer, Exception):
             rows.append((command.id, command.fingerprint, msgspec.json.encode(answer), tx.wall))
-    rows.sort()
-    claimed = bulk.claim(tx._conn, tx.service.inbox.claim, ("command_id", "fingerprint", "answer", "at"), rows)
-    if len(claimed) < len(rows):
-        raise Retry("another instance committed one of these commands meanwhile")
+    return bulk.claim(tx._conn, tx.service.inbox.claim, ("command_id", "fingerprint", "answer", "at"), sorted(rows))
 
 
 def _command(tx: Tx, command: Command) -> Answer | Exception:

@@ -27,6 +27,10 @@ business_clock = sa.Table(
 )
 
 
+_OFFSET = sa.select(business_clock.c.offset_seconds).where(business_clock.c.id == 1)
+_POSTGRES_NOW = sa.select(sa.func.clock_timestamp(), _OFFSET.scalar_subquery())
+
+
 class Moment(NamedTuple):
     """Business time and wall time of one instant, both aware, in UTC."""
 
@@ -50,12 +54,11 @@ class DatabaseClock:
         self.last: tuple[datetime, float] | None = None
 
     def read(self, conn: Connection) -> Moment:
-        offset = sa.select(business_clock.c.offset_seconds).where(business_clock.c.id == 1).scalar_subquery()
         if conn.dialect.name == "postgresql":
-            wall, seconds = conn.execute(sa.select(sa.func.clock_timestamp(), offset)).one()
+            wall, seconds = conn.execute(_POSTGRES_NOW).one()
             wall = wall.astimezone(UTC)
         else:
-            wall, seconds = datetime.now(UTC), conn.scalar(sa.select(offset))
+            wall, seconds = datetime.now(UTC), conn.scalar(_OFFSET)
         return Moment(wall + timedelta(seconds=seconds or 0), wall)
 
     def timers_may_fire(self, conn: Connection) -> bool:

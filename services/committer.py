@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from events.log import EventLog, LogCut
-from services.batch import Batch, apply
+from services.batch import Batch, Reused, apply
 from services.clock import Clock
 from services.db import Databases
 from services.incoming import ConsumerStopped
@@ -101,7 +101,7 @@ class Committer:
         return len(taken) + (len(behind[1]) if behind else 0)
 
     def _answer(self, name: str, pairs: list[tuple[Command, Future[Answer]]]) -> None:
-        """One batch for the commands that wait; two with the same id share the first one's answer."""
+        """One batch for the commands that wait; two of the same id share the first one's answer if alike."""
         commands = {command.id: command for command, _ in reversed(pairs)}
         try:
             answers = self.run(self.services[name], Batch(commands=list(reversed(commands.values()))))
@@ -110,6 +110,8 @@ class Committer:
             answers = dict.fromkeys(commands, error)
         for command, future in pairs:
             answer = answers[command.id]
+            if command.fingerprint != commands[command.id].fingerprint:
+                answer = Reused(f"command {command.id}")
             if isinstance(answer, Exception):
                 future.set_exception(answer)
             else:

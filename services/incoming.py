@@ -74,17 +74,24 @@ class Incoming:
                 self._drain(e.subject)
 
     def save(self) -> None:
-        """Write what was applied and what waits; wake what waited for these subjects."""
-        conn, moved = self.tx._conn, {s: v for s, v in self.applied.items() if self.before.get(s) != v}
-        bulk.upsert(conn, self.box.applied, ("subject", "version"), sorted(moved.items()))
+        """Write what was applied and what waits."""
+        conn = self.tx._conn
+        bulk.upsert(conn, self.box.applied, ("subject", "version"), self._moved())
         gone = sorted(k for k, w in self.changed.items() if w is None)
         bulk.delete(conn, self.box.waiting, ("subject", "version"), gone)
         rows = sorted((tuple(w) for w in self.changed.values() if w is not None), key=lambda r: r[:2])
         bulk.upsert(conn, self.box.waiting, Waiting._fields, rows)
-        inbox.wake(conn, self.box, sorted(moved), self.tx.wall)
+
+    def settle(self) -> None:
+        """Wake what waited for these subjects; stop where too many handlers failed."""
+        conn = self.tx._conn
+        inbox.wake(conn, self.box, [subject for subject, _ in self._moved()], self.tx.wall)
         failed = any(w is not None and w.reason == inbox.FAILED for w in self.changed.values())
         if failed and inbox.parked(conn, self.box) > PARKED_LIMIT:
             raise ConsumerStopped(f"{self.tx.service.name}: more than {PARKED_LIMIT} subjects are parked")
+
+    def _moved(self) -> list[tuple[str, int]]:
+        return sorted((s, v) for s, v in self.applied.items() if self.before.get(s) != v)
 
     def _drain(self, subject: str) -> None:
         """Handle what waits for a subject as far as it goes."""

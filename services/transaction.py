@@ -78,7 +78,7 @@ class Tx:
             self._read[place] = dict(row) if row is not None else None
         return self._read[place]
 
-    def preload(self, table: sa.Table, rows: Sequence[Row], keys: Sequence[tuple[Any, ...]]) -> None:
+    def preload(self, table: sa.Table, rows: Sequence[Row], keys: Sequence[tuple[Any, ...]] = ()) -> None:
         """Tell `get` in advance what these keys hold: the rows, and nothing for the other keys."""
         names = bulk.primary_key(table)
         self._read |= {(table, key): None for key in keys}
@@ -178,7 +178,7 @@ class Tx:
         item.rows = {}
 
     def flush(self, event_log: EventLog) -> None:
-        """Write everything that is still buffered."""
+        """Write what is still buffered, by statements that need no answer."""
         done, conn, service = self._done, self._conn, self.service
         outbox.record(conn, service.outbox, event_log, done.events, self.known, self.now)
         self._write_rows(done)
@@ -186,5 +186,8 @@ class Tx:
         bulk.delete(conn, service.timer, ("subject", "name"), gone)
         armed = sorted((*k, *timer) for k, timer in done.timers.items() if timer is not None)
         bulk.upsert(conn, service.timer, timers.COLUMNS, armed)
-        for kind, key, payload, run_at in sorted(done.jobs):
-            jobs.enqueue(conn, service.job, kind, key, payload, run_at)
+
+    def employ(self) -> None:
+        """Enqueue the jobs that were asked for."""
+        for kind, key, payload, run_at in sorted(self._done.jobs):
+            jobs.enqueue(self._conn, self.service.job, kind, key, payload, run_at)

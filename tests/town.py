@@ -6,12 +6,12 @@ import time
 from datetime import date
 from typing import Any
 
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from events import ids
 from events.authority import HolderAppointed, OfficeEstablished
 from events.personnel import PositionRegistered, UnitRegistered
-from services import personnel
 from services.app import SERVICES
 from services.auth import COOKIE, User, issue
 from services.identity import credentials
@@ -95,7 +95,7 @@ def give(client: FlaskClient, path: str, body: Any, key: str | None = None, **mo
     return client.post(path, json=body, headers=headers)
 
 
-def drafted(world: World, helper: str = "ana", **changed: Any) -> dict[str, Any]:
+def drafted(helper: str = "ana", **changed: Any) -> dict[str, Any]:
     """A temporary help as a client would ask for it."""
     asked = {"person": PERSON[helper], "to_position": f"{COUNTER}.p", "mode": "temporary", "origin": "opd"}
     return asked | {"start": "2026-03-16", "until": "2026-06-12"} | changed
@@ -133,3 +133,10 @@ def _holder(part: str) -> HolderAppointed:
     return HolderAppointed(
         office=f"8200.{part}", person=PERSON[part], capacity="definitive", order="SK-1", since=date(2025, 1, 1)
     )
+
+
+def everything(world: World) -> dict[str, Any]:
+    """All rows of all tables, to tell that a refusal left nothing behind."""
+    with world.app.databases.reader("mutations").connect() as conn:
+        tables = conn.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
+        return {name: conn.execute(sa.text(f'SELECT * FROM "{name}"')).all() for name in tables}

@@ -47,4 +47,4 @@ def _people(unit: Unit | None, known: Authority, person: str | None, on: date) -
     found = found.where(Position.unit == unit.id, Person.eligible)
     if not over:
         found = found.where(Person.id == person)
-    return db.session.execute(found.order_by(Position.title, Person.id).limit(MOST)).tuples().all()
+    return db.session.execute(found.order_by(Position.title, Person.id).limit(MOST)).all()

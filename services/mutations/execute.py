@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
+from events import bulk, outbox
 from events import ids as identifiers
-from events import outbox
 from events.proposal import ProposalDrafted, ProposalOutdated
 from services import vault
 from services.db import table
 from services.mutations import facts as read
 from services.mutations.models import Asked, Case, Words, keys
 from services.mutations.refusals import not_known, refused, unknown_case, words_too_long
+from services.mutations.reservations import Book, held_by, things
 from services.service import Answer, Command, Event, Firing, NotYet, Refused
 from services.service import Words as Sentence
 from services.transaction import Tx
@@ -58,11 +58,11 @@ def drafted_from(proposal: str) -> str:
 
 def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
     """Lock cases, then what they may reserve, and read all that deciding will need."""
-    ids, new = set(), []
+    ids, moves = set(), []
     for item in items:
         match item:
             case Command(data=Act(command=cmd.Draft() as draft)):
-                new.append((draft.person, draft.to_position))
+                moves.append((draft.person, draft.to_position))
             case Command(data=Act(command=command)):
                 ids.add(command.mutation)
             case Command(data=data):
@@ -70,31 +70,25 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
             case Firing():
                 ids.add(item.subject.removeprefix(PREFIX))
             case Event(data=ProposalDrafted() as proposal):
-                new.append((proposal.person, proposal.to_position))
+                moves.append((proposal.person, proposal.to_position))
             case Event(data=ProposalOutdated() as outdated):
                 ids.add(drafted_from(outdated.proposal))
-    tx.memo["cases"] = {
-        i: Loaded(state, state, opened)
-        for i, (body, opened) in read.read_cases(tx._conn, ids).items()
-        for state in (_decode(body),)
-    }
-    tx.memo["book"], tx.memo["occupied"] = read.Book(), {}
-    touched = [(c.now.person, c.now.move.target.position, c.now.move.source.position) for c in cases(tx).values()]
-    if touched or new:
-        people = {t[0] for t in touched} | {n[0] for n in new}
-        positions = {p for t in touched for p in t[1:]} | {n[1] for n in new}
-        tx.memo["book"].load(tx._conn, [k for p, post, *_ in [*touched, *new] for k in read.reservation_keys(p, post)])
-        read.preload(tx, sorted(people), sorted(positions))
-        read_to, tx.memo["fresh_at"] = _authority_position(tx)
-        tx.memo["authority"] = read.authority(tx._conn, read_to)
-
-
-def _authority_position(tx: Tx) -> tuple[int, datetime | None]:
-    """How far the topic `authority` was read, and until when that is known to be everything."""
-    position = tx.service.inbox.position
-    here = sa.select(position.c.next, position.c.fresh_at).where(position.c.topic == "authority")
-    found = tx._conn.execute(here).first()
-    return (found.next, found.fresh_at) if found else (0, None)
+    tx.memo["cases"], tx.memo["book"], tx.memo["occupied"] = {}, Book(), {}
+    if not ids and not moves:
+        return
+    with bulk.together(tx._conn):
+        stored = read.read_cases(tx._conn, ids)
+        # How far the topic `authority` was read, and until when that is known to be everything.
+        known = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", ["authority"], ("next", "fresh_at"))
+    for i, body, opened in stored:
+        state = _decode(body)
+        tx.memo["cases"][i] = Loaded(state, state, opened)
+        moves.append((state.person, state.move.target.position))
+    sources = [case.now.move.source.position for case in cases(tx).values()]
+    people, targets = {person for person, _ in moves}, {position for _, position in moves}
+    read.preload(tx, people, targets.union(sources), [thing for move in moves for thing in things(*move)])
+    read_to, tx.memo["fresh_at"] = next(iter(known), (0, None))
+    tx.memo["authority"] = read.authority(tx._conn, read_to)
 
 
 def cases(tx: Tx) -> dict[str, Loaded]:
@@ -159,7 +153,7 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
     mutation = case.now if case else None
     if isinstance(command, cmd.Draft):
         person, to, source = command.person, command.to_position, None
-        tx.memo["book"].load(tx._conn, read.reservation_keys(person, to))
+        tx.memo["book"].load(tx._conn, things(person, to))
     elif mutation is None:
         raise unknown_case(command.mutation)
     else:
@@ -173,7 +167,7 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
         tx.record(PREFIX + now.id, event)
     if now is None:
         raise unknown_case(command.mutation)
-    tx.undo(tx.memo["book"].set(now.id, read.reserved_by(now, law.states[now.state].reserves)))
+    tx.undo(tx.memo["book"].set(now.id, held_by(now, law.states[now.state].reserves)))
     _clocks(tx, mutation, now)
     _keep(tx, case, now)
     return now
@@ -240,11 +234,7 @@ def finish(tx: Tx) -> None:
         for name, duty in now.duties.items():
             if before is None or before.duties.get(name) != duty:
                 tx.upsert(table(Asked), _duty_row(now.id, name, duty))
-    for (kind, key, mutation), share in tx.memo["book"].changed.items():
-        if share is None:
-            tx.delete(read.reservation, kind, key, mutation)
-        else:
-            tx.upsert(read.reservation, {"kind": kind, "key": key, "mutation": mutation, "share": share})
+    tx.memo["book"].write(tx)
 
 
 def _row(now: Mutation, opened_at: datetime, changed_at: datetime) -> dict[str, Any]:

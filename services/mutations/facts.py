@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,9 +20,9 @@ from services.mutations.models import (
     OfficeRow,
     Person,
     Position,
-    Reservation,
     Unit,
 )
+from services.mutations.reservations import Book, Thing
 from services.service import NotYet
 from services.transaction import Tx
 from workflow.authority import Authority, Delegation, Holding, Office
@@ -30,10 +30,8 @@ from workflow.calendar import Calendar, Zone
 from workflow.facts import Facts, LoadFacts, PersonFacts, PostFacts
 from workflow.library import calendar as calendar_of
 from workflow.library import pack_on
-from workflow.mutation import Mutation
 
 person, position, unit = table(Person), table(Position), table(Unit)
-reservation = table(Reservation)
 
 #: The time zone of the province's offices (Maluku Utara: UTC+9).
 ZONE: Zone = "WIT"
@@ -41,72 +39,24 @@ ZONE: Zone = "WIT"
 _authorities: WeakKeyDictionary[Engine, tuple[int, Authority]] = WeakKeyDictionary()
 
 
-class Book:
-    """Who holds what, as the cases of this batch leave it."""
-
-    def __init__(self) -> None:
-        self.held: dict[tuple[str, str], dict[str, float]] = {}
-        self.changed: dict[tuple[str, str, str], float | None] = {}
-
-    def load(self, conn: Connection, keys: Collection[tuple[str, str]], *, lock: bool = True) -> None:
-        """Lock these reservations against other instances, in order, and read them."""
-        wanted = sorted(k for k in keys if k not in self.held)
-        if not wanted:
-            return
-        if lock and conn.dialect.name == "postgresql":
-            one = sa.text(
-                "SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM unnest(CAST(:keys AS text[])) AS k"
-            )
-            conn.execute(one, {"keys": [f"{kind}/{key}" for kind, key in wanted]})
-        self.held |= {k: {} for k in wanted}
-        columns = ("key", "kind", "mutation", "share")
-        for key, kind, mutation, share in bulk.lookup(conn, reservation, "key", {k for _, k in wanted}, columns):
-            self.held.setdefault((kind, key), {})[mutation] = share
-
-    def others(self, kind: str, key: str, mutation: str) -> dict[str, float]:
-        return {m: share for m, share in self.held.get((kind, key), {}).items() if m != mutation}
-
-    def set(self, mutation: str, wanted: dict[tuple[str, str], float]) -> Callable[[], None]:
-        """Make these the reservations of a case; returns how to take that back."""
-        held, changed = {k: dict(v) for k, v in self.held.items() if mutation in v or k in wanted}, dict(self.changed)
-
-        def undo() -> None:
-            self.held |= held
-            self.changed = changed
-
-        for (kind, key), holders in self.held.items():
-            if mutation in holders and (kind, key) not in wanted:
-                del holders[mutation]
-                self.changed[kind, key, mutation] = None
-        for (kind, key), share in wanted.items():
-            if self.held.setdefault((kind, key), {}).get(mutation) != share:
-                self.held[kind, key][mutation] = share
-                self.changed[kind, key, mutation] = share
-        return undo
-
-
 def calendar() -> Calendar:
     return calendar_of(ZONE)
 
 
-def reservation_keys(person_id: str, position_id: str) -> list[tuple[str, str]]:
-    """Everything a case of this person and target may hold."""
-    return [("person", person_id), ("place", position_id), ("share", person_id)]
-
-
-def preload(tx: Tx, people: Iterable[str], positions: Iterable[str]) -> None:
-    """Read people, positions and their units in three queries, for `tx.get` to find."""
-    conn = tx._conn
-    found = _rows(conn, person, people)
-    tx.preload(person, found, [(p,) for p in people])
-    wanted = {*positions, *(row["position"] for row in found)}
-    posts = _rows(conn, position, wanted)
-    tx.preload(position, posts, [(p,) for p in wanted])
-    homes = {row["unit"] for row in posts}
-    tx.preload(unit, _rows(conn, unit, homes), [(u,) for u in homes])
-    here = person.c.position
-    taken = sa.select(here, sa.func.count().label("n")).where(here.in_(wanted)).group_by(here)
-    tx.memo["occupied"] = dict.fromkeys(wanted, 0) | {row.position: row.n for row in conn.execute(taken)}
+def preload(tx: Tx, people: Collection[str], positions: Iterable[str], things: Iterable[Thing]) -> None:
+    """Read people, what is reserved, and positions with their units, for `tx.get` and the book to have."""
+    conn, book = tx._conn, tx.memo["book"]
+    with bulk.together(conn):
+        found = _lookup(conn, person, people)
+        book.load(conn, things)
+        staff = _rows(person, found)
+        wanted = {*positions, *(row["position"] for row in staff)}
+        posts, taken = _lookup(conn, position, wanted), bulk.count(conn, person, "position", wanted)
+        homes = _lookup(conn, unit, wanted, via=position.c.unit)
+    tx.preload(person, staff, [(p,) for p in people])
+    tx.preload(position, _rows(position, posts), [(p,) for p in wanted])
+    tx.preload(unit, _rows(unit, homes))
+    tx.memo["occupied"] = dict.fromkeys(wanted, 0) | dict(taken)
 
 
 def place(tx: Tx, position_id: str) -> Place:
@@ -210,18 +160,15 @@ def read_authority(conn: Connection, read_to: int | None = None) -> Authority:
     )
 
 
-def read_cases(conn: Connection, ids: Iterable[str]) -> dict[str, tuple[bytes, Any]]:
-    """The stored state of these cases, locked in the order of their ids; with the moment they were opened."""
-    rows = bulk.lookup(conn, table(Case), "id", ids, ("id", "body", "opened_at"), lock=True)
-    return {i: (body, opened) for i, body, opened in rows}
+def read_cases(conn: Connection, ids: Iterable[str]) -> bulk.Found:
+    """Id, stored state and opening of these cases, locked in the order of their ids."""
+    return bulk.lookup(conn, table(Case), "id", ids, ("id", "body", "opened_at"), lock=True)
 
 
-def reserved_by(mutation: Mutation, reserves: Iterable[str]) -> dict[tuple[str, str], float]:
-    """What a case holds in its present state."""
-    keys = {"person": mutation.person, "place": mutation.move.target.position, "share": mutation.person}
-    return {(kind, keys[kind]): mutation.move.share for kind in reserves}
+def _lookup(conn: Connection, of: sa.Table, keys: Iterable[str], via: sa.Column[str] | None = None) -> bulk.Found:
+    return bulk.lookup(conn, of, "id", keys, of.columns.keys(), via=via)
 
 
-def _rows(conn: Connection, of: sa.Table, keys: Iterable[str]) -> list[dict[str, Any]]:
-    names = [c.name for c in of.columns]
-    return [dict(zip(names, row, strict=True)) for row in bulk.lookup(conn, of, "id", keys, names)]
+def _rows(of: sa.Table, found: bulk.Found) -> list[dict[str, Any]]:
+    names = of.columns.keys()
+    return [dict(zip(names, row, strict=True)) for row in found]

@@ -73,14 +73,14 @@ def _tone(row: Case) -> str:
 class Action:
     """A command that the reader may give, with its form and a fresh key so that a double click is one command.
 
-    After a refusal `typed` is what was sent, and `problem` says what is wrong with it and what to do.
+    After a refusal `typed` is what was sent, and `problem` the refusal for the macro `notice`.
     """
 
     name: str
     form: Form
     key: str
     typed: Mapping[str, str] = field(default_factory=dict)
-    problem: str = ""
+    problem: Mapping[str, str] | None = None
 
 
 @door.get("/inbox")
@@ -155,8 +155,7 @@ def act(mutation: Any, name: str) -> AnyResponse:
         command = command_of(name, str(mutation), request.form)
         submit("mutations", Act(command=command, words=request.form.get("words") or None))
     except Refused as refusal:
-        problem = f"{pick(refusal.detail)} {pick(refusal.remedy)}"
-        refused = Action(name, lexicon().commands[name], ids.new(), request.form, problem)
+        refused = Action(name, lexicon().commands[name], ids.new(), request.form, _notice(refusal))
         return make_response(_case(*opened(str(mutation)), refused), refusal.status)
     flash(_("Tersimpan."), "success")
     return redirect(f"/mutations/{mutation}")
@@ -182,9 +181,14 @@ def draft() -> AnyResponse:
             flash(_("Rancangan dibuat."), "success")
             return redirect(f"/mutations/{answer['mutation']}")
     except Refused as refusal:
-        problem = {"detail": pick(refusal.detail), "remedy": pick(refusal.remedy)}
-        return make_response(_new(form, form.get("key", ""), problem=problem), refusal.status)
+        return make_response(_new(form, form.get("key", ""), problem=_notice(refusal)), refusal.status)
     return make_response(_new(form, form.get("key", ""), seen=seen))
+
+
+def _notice(refusal: Refused) -> dict[str, str]:
+    """What a refusal says, for the macro `notice`."""
+    said = {"detail": pick(refusal.detail), "remedy": pick(refusal.remedy), "rule": refusal.rule}
+    return said | {"basis": str(refusal.more.get("basis", ""))}
 
 
 def _new(

@@ -12,6 +12,7 @@ from services.http import application
 from services.mutations import facts
 from services.mutations.models import Case, Unit
 from services.mutations.refusals import not_known
+from services.mutations.reservations import Book, things
 from services.service import NotYet
 from services.transaction import Tx
 from workflow import commands as cmd
@@ -33,9 +34,11 @@ class Effect:
 
 @dataclass(frozen=True)
 class Preview:
-    """`broken`: every rule that speaks against the move now, the first being the one that would stop it."""
+    """`broken`: every rule that speaks against the move now, the first being the one that would stop it. `draftable`:
+    whether it may be drafted all the same, to be submitted when they are met."""
 
     broken: tuple[AgainstTheLaw, ...]
+    draftable: bool
     effects: tuple[Effect, Effect]
 
     @property
@@ -49,25 +52,24 @@ def preview(command: cmd.Draft, actor: str | None) -> Preview:
     conn = db.session.connection(bind_arguments={"mapper": Case})
     service = next(s for s in app.services if s.name == "mutations")
     tx = Tx(service, conn, app.clock.read(conn))
-    tx.memo |= {"book": facts.Book(), "occupied": {}}
-    tx.memo["book"].load(conn, facts.reservation_keys(command.person, command.to_position), lock=False)
+    tx.memo |= {"book": Book(), "occupied": {}}
+    tx.memo["book"].load(conn, things(command.person, command.to_position), lock=False)
     try:
         known = facts.facts(
             tx, facts.read_authority(conn), actor, command.mutation, command.person, command.to_position, None
         )
     except NotYet as missing:
         raise not_known(missing.subject) from None
-    return Preview(
-        _broken(command, known),
-        (
-            _effect(known.source.unit, known.source_load, -command.share),
-            _effect(known.target.unit, known.target_load, command.share),
-        ),
+    broken, draftable = _judged(command, known)
+    effects = (
+        _effect(known.source.unit, known.source_load, -command.share),
+        _effect(known.target.unit, known.target_load, command.share),
     )
+    return Preview(broken, draftable, effects)
 
 
-def _broken(command: cmd.Draft, known: Facts) -> tuple[AgainstTheLaw, ...]:
-    """The rules broken by the draft itself or, if it may be drafted, by submitting it."""
+def _judged(command: cmd.Draft, known: Facts) -> tuple[tuple[AgainstTheLaw, ...], bool]:
+    """The rules broken by the draft itself or, if it may be drafted, by submitting it; and whether it may be drafted."""
     mutation = None
     try:
         law = definition_for(known.source, known.target, command.mode, _names())
@@ -75,13 +77,13 @@ def _broken(command: cmd.Draft, known: Facts) -> tuple[AgainstTheLaw, ...]:
             mutation = evolve(law, mutation, event)
         decide(law, mutation, cmd.Submit(mutation=command.mutation), known)
     except AgainstTheLaw as refusal:
-        return (refusal, *refusal.also)
-    return ()
+        return (refusal, *refusal.also), mutation is not None
+    return (), True
 
 
 def _names() -> dict[str, str]:
     """Code of a government -> its name."""
-    return dict(db.session.execute(sa.select(Unit.instansi, Unit.instansi_name).distinct()).tuples().all())
+    return dict(db.session.execute(sa.select(Unit.instansi, Unit.instansi_name).distinct()).all())
 
 
 def _effect(unit: str, load: LoadFacts | None, change: float) -> Effect:

@@ -20,26 +20,18 @@ unit, position, person = table(Unit), table(Position), table(Person)
 move, refusal, proposal = table(Move), table(Refusal), table(ProposalRow)
 
 
+#: What is not known yet of a unit that was registered.
+UNMEASURED = {"load": None, "staff": 0.0, "need": None, "lasting": 0, "level": "unknown", "as_of": None, "version": 0}
+#: Decimals of a share of working time that are kept, so that sums do not depend on their order.
+PRECISION = 6
+
+
 def add_unit(tx: Tx, event: Event) -> None:
+    """A unit, or its new name: what was measured of it stays."""
     e = event.data
-    tx.upsert(
-        unit,
-        {
-            "id": e.unit,
-            "name": e.name,
-            "opd": e.opd,
-            "instansi": e.instansi,
-            "instansi_name": e.instansi_name,
-            "island": e.island,
-            "load": None,
-            "staff": 0.0,
-            "need": None,
-            "lasting": 0,
-            "level": "unknown",
-            "as_of": None,
-            "version": 0,
-        },
-    )
+    known = tx.get(unit, e.unit) or UNMEASURED
+    told = {n: getattr(e, n) for n in ("name", "opd", "instansi", "instansi_name", "island")}
+    tx.upsert(unit, {**known, "id": e.unit, **told})
 
 
 def add_position(tx: Tx, event: Event) -> None:
@@ -77,10 +69,14 @@ def add_person(tx: Tx, event: Event) -> None:
             "version": event.version,
         },
     )
+    _restaff(tx, e.unit, 1.0)
 
 
 def move_person(tx: Tx, event: Event) -> None:
-    """Someone works elsewhere: staff follow at once, and the move is no longer under way."""
+    """Someone works elsewhere: staff follow at once, and the move is no longer under way.
+
+    Staff are counted from these events alone: a measurement that has seen the move may arrive before or after it.
+    """
     e = event.data
     row = _known(tx, person, e.person, event.subject)
     changed: dict[str, Any] = {"version": event.version}
@@ -94,15 +90,19 @@ def move_person(tx: Tx, event: Event) -> None:
             changed["cooling_until"] = months_after(e.on, COOLING_OFF)
     tx.upsert(person, row | changed)
     for where, change in ((e.from_unit, -e.share), (e.to_unit, e.share)):
-        home = _known(tx, unit, where, f"personnel/unit/{where}")
-        tx.upsert(unit, home | {"staff": home["staff"] + change})
+        _restaff(tx, where, change)
     end_move(tx, e.mutation)
+
+
+def _restaff(tx: Tx, where: str, change: float) -> None:
+    row = _known(tx, unit, where, f"personnel/unit/{where}")
+    tx.upsert(unit, row | {"staff": round(row["staff"] + change, PRECISION)})
 
 
 def measure_unit(tx: Tx, event: Event) -> None:
     e = event.data
     row = _known(tx, unit, e.unit, f"personnel/unit/{e.unit}")
-    tx.upsert(unit, row | {"load": e.ratio * e.staff, "staff": e.staff, "as_of": e.period_to, "version": event.version})
+    tx.upsert(unit, row | {"load": e.ratio * e.staff, "as_of": e.period_to, "version": event.version})
 
 
 def judge_unit(tx: Tx, event: Event) -> None:

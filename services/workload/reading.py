@@ -79,9 +79,9 @@ def alarms(units: Sequence[Row]) -> list[Row]:
     last = calm.group_by(Measurement.unit).subquery()
     began = sa.select(Measurement.unit, sa.func.min(Measurement.at)).outerjoin(last, last.c.unit == Measurement.unit)
     began = began.where(measured, raised, Measurement.id > sa.func.coalesce(last.c.id, ""))
-    since = dict(db.session.execute(began.group_by(Measurement.unit)).tuples().all())
+    since = dict(db.session.execute(began.group_by(Measurement.unit)).all())
     ratios = sa.select(Measurement.unit, Measurement.ratio).join(last, last.c.id == Measurement.id)
-    before = dict(db.session.execute(ratios).tuples().all())
+    before = dict(db.session.execute(ratios).all())
     found = [{**unit, "since": since[code], "before": before.get(code)} for code, unit in over.items()]
     return sorted(found, key=lambda row: row["since"], reverse=True)
 

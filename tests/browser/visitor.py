@@ -86,13 +86,14 @@ class Visitor:
         self.page.wait_for_load_state()
 
     def refused(self, status: int) -> Locator:
-        """The page of a refusal: the browser complains of its status, and of nothing else."""
-        expect(self.page.locator("article.problem")).to_be_visible()
+        """The words of a refusal: the browser complains of its status, and of nothing else."""
+        notice = self.page.locator("article[role=alert], article.problem")
+        expect(notice).to_be_visible()
         assert wait_until(lambda: bool(self._settle()), 5), "the browser did not notice a refusal"
         (complaint,) = self.troubles
         assert f"status of {status}" in complaint, complaint
         self.troubles.clear()
-        return self.page.locator("article.problem")
+        return notice
 
     def fits(self) -> bool:
         """Whether the page needs no sideways scrolling."""

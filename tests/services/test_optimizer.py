@@ -43,11 +43,12 @@ def world(tmp_path: Path) -> Iterator[World]:
                 position=f"{unit}.p", unit=unit, title="t", kind="pelaksana", family="f", job_class=6, places=7
             ),
         )
-    for i in range(7):
+    for i in range(13):
+        home = DONOR if i < 7 else COUNTER
         made.tell(
             f"personnel/person/{person(i)}",
             PersonRegistered(
-                person=person(i), status="pns", grade=9, position=f"{DONOR}.p", unit=DONOR, since=date(2020, 1, 1 + i),
+                person=person(i), status="pns", grade=9, position=f"{home}.p", unit=home, since=date(2020, 1, 1 + i),
                 appointed_on=date(2015, 1, 1), retires_on=date(2045, 1, 1), skills=["f"], home="Halmahera",
             ),
         )  # fmt: skip
@@ -220,7 +221,39 @@ def test_a_helper_who_started_is_staff_and_no_longer_under_way(world: World) -> 
         ),
     )  # fmt: skip
     world.drain()
-    staff = {r["id"]: r["staff"] for r in world.rows("optimizer", table(optimizer.models.Unit))}
-    assert staff == {COUNTER: 7.0, DONOR: 6.0}
+    assert staff(world) == {COUNTER: 7.0, DONOR: 6.0}
     moves = world.rows("optimizer", table(optimizer.models.Move))
     assert first.person not in {m["person"] for m in moves}
+
+
+def staff(world: World) -> dict[str, float]:
+    return {r["id"]: r["staff"] for r in world.rows("optimizer", table(optimizer.models.Unit))}
+
+
+def test_a_helper_is_counted_once_whichever_is_heard_first_the_move_or_the_measurement_after_it(world: World) -> None:
+    measure(world, COUNTER, 1.2, 7.0)
+    measure(world, DONOR, 0.7, 6.0)
+    world.drain()
+    world.tell(
+        f"personnel/person/{person(0)}",
+        IncumbencyChanged(
+            person=person(0), kind="temporary", from_position=f"{DONOR}.p", from_unit=DONOR,
+            to_position=f"{COUNTER}.p", to_unit=COUNTER, on=date(2026, 3, 16), until=date(2026, 6, 12), mutation="m",
+        ),
+    )  # fmt: skip
+    world.drain()
+    assert staff(world) == {COUNTER: 7.0, DONOR: 6.0}
+
+
+def test_a_unit_that_gets_a_new_name_keeps_what_was_measured_of_it(world: World) -> None:
+    (before,) = [r for r in world.rows("optimizer", table(optimizer.models.Unit)) if r["id"] == COUNTER]
+    world.tell(
+        f"personnel/unit/{COUNTER}",
+        UnitRegistered(
+            unit=COUNTER, name="Loket Utama", opd="dukcapil", opd_name="dukcapil", instansi="8200",
+            instansi_name="Maluku Utara", region="8272", island="Halmahera",
+        ),
+    )  # fmt: skip
+    world.drain()
+    (after,) = [r for r in world.rows("optimizer", table(optimizer.models.Unit)) if r["id"] == COUNTER]
+    assert after == before | {"name": "Loket Utama"}

@@ -12,7 +12,7 @@ from services.identity.commands import OpenAccount, RevokeSessions
 from services.personnel import commands as personnel
 from services.webhooks.commands import EnableEndpoint, PauseEndpoint, Ping, RotateSecret
 from services.workload.commands import Counted, SubmitReport, SubmitReports
-from tests.simulation.islands import ENDPOINTS, TASK, UNITS, person, recruit, unit_of
+from tests.simulation.islands import ENDPOINTS, TASK, UNITS, person, pool, recruit, unit_of
 from tests.simulation.officials import Wish
 
 Errand = Callable[[Random, sqlite3.Connection, date], Wish]
@@ -44,7 +44,8 @@ def rename(random: Random, conn: sqlite3.Connection, today: date) -> Wish:
 
 def recruit_one(random: Random, conn: sqlite3.Connection, today: date) -> Wish:
     (known,) = conn.execute("SELECT count(*) FROM personnel_person").fetchone()
-    new = recruit(min(known, LAST), random.choice(UNITS), today)
+    unit = random.choice(UNITS)
+    new = recruit(min(known, LAST), unit, pool(unit), today)
     return Wish("personnel", personnel.RegisterPeople(people=[new]))
 
 

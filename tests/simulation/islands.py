@@ -50,10 +50,15 @@ def post(unit: str) -> str:
     return f"{unit}.p"
 
 
+def pool(unit: str) -> str:
+    """Where recruits begin: a post with places for all of them, so that a full post is always the engine's doing."""
+    return f"{unit}.baru"
+
+
 def founding() -> Iterator[tuple[str, msgspec.Struct]]:
     """The commands that settle the islands: service and command."""
     yield "personnel", personnel.RegisterUnits(units=[unit_of(unit, unit) for unit in UNITS])
-    yield "personnel", personnel.RegisterPositions(positions=[_position(unit) for unit in UNITS])
+    yield "personnel", personnel.RegisterPositions(positions=[*_posts()])
     everybody = [(g, n) for g in GOVERNMENTS for n in range(PEOPLE)]
     yield "personnel", personnel.RegisterPeople(people=[_settler(g, n) for g, n in everybody])
     offices = list(_offices())
@@ -78,24 +83,27 @@ def unit_of(unit: str, name: str) -> UnitRegistered:
     )  # fmt: skip
 
 
-def recruit(number: int, unit: str, since: date) -> personnel.NewPerson:
+def recruit(number: int, unit: str, position: str, since: date) -> personnel.NewPerson:
     """Somebody who is in service since 2010; their number is valid and nobody's."""
     return personnel.NewPerson(
         person=person(number), name=f"Pegawai {number}", nip=f"1980010120100110{number + 1:02}", status="pns",
-        grade=9, position=post(unit), unit=unit, since=since, appointed_on=date(2010, 1, 1),
+        grade=9, position=position, unit=unit, since=since, appointed_on=date(2010, 1, 1),
         retires_on=date(2038, 1, 1), skills=[TASK], home="halmahera",
     )  # fmt: skip
 
 
-def _position(unit: str) -> PositionRegistered:
-    return PositionRegistered(
-        position=post(unit), unit=unit, title="Pengelola", kind="pelaksana", family=TASK, job_class=6, places=PLACES
-    )
+def _posts() -> Iterator[PositionRegistered]:
+    for unit in UNITS:
+        for position, places in ((post(unit), PLACES), (pool(unit), 100)):
+            yield PositionRegistered(
+                position=position, unit=unit, title="Pengelola", kind="pelaksana", family=TASK, job_class=6,
+                places=places,
+            )  # fmt: skip
 
 
 def _settler(government: str, n: int) -> personnel.NewPerson:
     home = UNITS[GOVERNMENTS.index(government) * 4 + n % 4]
-    return recruit(GOVERNMENTS.index(government) * PEOPLE + n, home, date(2020, 1, 1))
+    return recruit(GOVERNMENTS.index(government) * PEOPLE + n, home, post(home), date(2020, 1, 1))
 
 
 def _offices() -> Iterator[tuple[OfficeEstablished, str]]:

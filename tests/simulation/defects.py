@@ -1,0 +1,95 @@
+"""Promises of the kernel broken on purpose, so that it is seen that the simulation would notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services import batch, committer
+from services.batch import Batch
+from services.committer import Answers, Committer
+from services.incoming import Incoming
+from services.service import Service
+from services.transaction import Tx
+
+Defect = Callable[[pytest.MonkeyPatch], None]
+
+
+def positions_first(patch: pytest.MonkeyPatch) -> None:
+    """The position of a consumer is committed before the effects of what it read."""
+    admit, commit = batch._admit, Committer._commit
+
+    def commit_twice(self: Committer, service: Service, work: Batch, verdict: Exception | None) -> Answers:
+        if work.records:
+            with self.databases.writer(service.name).begin() as conn:
+                tx = Tx(service, conn, self.clock.read(conn))
+                work = replace(work, records=admit(tx, work.records))
+        return commit(self, service, work, verdict)
+
+    patch.setattr(batch, "_admit", lambda tx, records: list(records))
+    patch.setattr(Committer, "_commit", commit_twice)
+
+
+def versions_unchecked(patch: pytest.MonkeyPatch) -> None:
+    """A copy of an event is applied like the first."""
+
+    def run(self: Incoming) -> None:
+        for record, e in self.incoming:
+            self._handle(e, record.body, None)
+
+    patch.setattr(Incoming, "run", run)
+
+
+def claims_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A repeated command is handled like a new one."""
+    patch.setattr(batch, "_repeats", lambda tx, commands: {})
+    patch.setattr(batch, "_claim", lambda tx, commands, answers: None)
+
+
+def undo_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """An item that fails leaves in memory what it changed there."""
+    patch.setattr(Tx, "undo", lambda self, action: None)
+
+
+def timers_kept(patch: pytest.MonkeyPatch) -> None:
+    """A timer that fired stays set."""
+    patch.setattr(Tx, "disarm", lambda self, subject, name: None)
+
+
+def answers_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """A command is acknowledged although the database failed at its COMMIT."""
+    told: dict[str, Any] = {}
+    apply, run = committer.apply, Committer.run
+
+    def remember(*args: Any, **more: Any) -> Answers:
+        answers = apply(*args, **more)
+        told.update(answers)
+        return answers
+
+    def hurried(self: Committer, service: Service, work: Batch) -> Answers:
+        told.clear()
+        try:
+            return self._commit(service, work, None)
+        except committer.sa.exc.OperationalError:
+            if work.commands and len(told) == len(work.commands):
+                return dict(told)
+            return run(self, service, work)
+
+    patch.setattr(committer, "apply", remember)
+    patch.setattr(Committer, "run", hurried)
+
+
+DEFECTS: dict[str, Defect] = {
+    defect.__name__: defect
+    for defect in (
+        positions_first,
+        versions_unchecked,
+        claims_ignored,
+        undo_forgotten,
+        timers_kept,
+        answers_before_commit,
+    )
+}
