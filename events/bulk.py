@@ -149,9 +149,14 @@ def newest(
     conn: Connection, table: sa.Table, key: str, order: str, values: Iterable[Any], columns: Sequence[str]
 ) -> Found:
     """For each of the values that `key` has at all, the row with the greatest `order`: a step into an index on both."""
-    greatest = f'(SELECT max("{order}") FROM "{table.name}" WHERE "{key}" = newest."{key}")'
-    conversions = _conversions(table, tuple(columns), conn.dialect, "result_processor")
-    return _among(conn, table, key, values, _quoted(columns), f' AND "{order}" = {greatest}', conversions)
+    (kind,) = _types(table, (key,), conn.dialect)
+    wanted = f"unnest(%b::{kind}[]) wanted(value)" if conn.dialect.name == "postgresql" else "json_each(?) wanted"
+    greatest = f'SELECT max("{order}") FROM "{table.name}" WHERE "{key}" = wanted.value'
+    statement = (
+        f'SELECT {_quoted(columns)} FROM {wanted} JOIN "{table.name}" t '
+        f'ON t."{key}" = wanted.value AND t."{order}" = ({greatest})'
+    )
+    return _ask(conn, statement, values, _conversions(table, tuple(columns), conn.dialect, "result_processor"))
 
 
 def count(conn: Connection, table: sa.Table, key: str, values: Iterable[Any]) -> Found:
@@ -190,18 +195,21 @@ def _among(
     conversions: Conversions = (),
     via: sa.Column[Any] | None = None,
 ) -> Found:
+    (kind,) = _types(table, (key,), conn.dialect)
+    among = f"= ANY(%b::{kind}[])" if conn.dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
+    if via is not None:
+        among = f'IN (SELECT "{via.name}" FROM "{via.table.name}" WHERE "{primary_key(via.table)[0]}" {among})'
+    return _ask(conn, f'SELECT {what} FROM "{table.name}" WHERE "{key}" {among}{tail}', values, conversions)
+
+
+def _ask(conn: Connection, statement: str, values: Iterable[Any], conversions: Conversions) -> Found:
+    """What a statement finds for these values, its one parameter; nothing for none."""
     wanted = sorted(set(values))
     if not wanted:
         return Found(conn, tuple)
-    native = conn.dialect.name == "postgresql"
-    (kind,) = _types(table, (key,), conn.dialect)
-    among = f"= ANY(%b::{kind}[])" if native else "IN (SELECT value FROM json_each(?))"
-    if via is not None:
-        among = f'IN (SELECT "{via.name}" FROM "{via.table.name}" WHERE "{primary_key(via.table)[0]}" {among})'
+    parameter = wanted if conn.dialect.name == "postgresql" else json.dumps(wanted)
     with _translated(conn):
-        statement = f'SELECT {what} FROM "{table.name}" AS newest WHERE "{key}" {among}{tail}'
-        cursor = _driver(conn).execute(statement, (wanted if native else json.dumps(wanted),))
-    return Found(conn, cursor.fetchall, conversions)
+        return Found(conn, _driver(conn).execute(statement, (parameter,)).fetchall, conversions)
 
 
 @cache

@@ -102,4 +102,3 @@ def create(conn: Connection) -> None:
     """The clock's row; run once, at migration."""
     row = (1, 0, datetime.now(UTC))
     bulk.claim(conn, business_clock, ("id", "offset_seconds", "confirmed"), [row])
-

@@ -187,8 +187,8 @@ def draft() -> AnyResponse:
 
 def _notice(refusal: Refused) -> dict[str, str]:
     """What a refusal says, for the macro `notice`."""
-    said = {"detail": pick(refusal.detail), "remedy": pick(refusal.remedy), "rule": refusal.rule}
-    return said | {"basis": str(refusal.more.get("basis", ""))}
+    words = {"detail": pick(refusal.detail), "remedy": pick(refusal.remedy)}
+    return words | {"basis": str(refusal.more.get("basis", "")), "rule": refusal.rule}
 
 
 def _new(
@@ -225,10 +225,11 @@ def _card(known: Authority, asked: Asked, row: Case, on: date) -> dict[str, Any]
     """A duty for the macro `duty_card`."""
     law = reading.law_of(row)
     rule = law.duties[asked.name]
+    sponsor = known.offices.get(reading.state_of(row).sponsor_office or "")
     holders = [o.title for o in known.seats.get((asked.role, asked.scope), [])]
     return {
         "what": said(rule.title),
-        "asked_by": said(law.title),
+        "asked_by": sponsor.title if sponsor else said(lexicon().origins[row.origin]),
         "office": ", ".join(sorted(holders)) or said(law.parties[asked.party].title),
         "due": asked.due.date() if asked.due else None,
         "days_left": reading.working_days_left(asked.due, on) if asked.due else None,

@@ -69,7 +69,7 @@ def preview(command: cmd.Draft, actor: str | None) -> Preview:
 
 
 def _judged(command: cmd.Draft, known: Facts) -> tuple[tuple[AgainstTheLaw, ...], bool]:
-    """The rules broken by the draft itself or, if it may be drafted, by submitting it; and whether it may be drafted."""
+    """The rules broken by the draft itself or, if it may be drafted, by submitting it; and whether it may be."""
     mutation = None
     try:
         law = definition_for(known.source, known.target, command.mode, _names())

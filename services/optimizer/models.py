@@ -77,6 +77,7 @@ class Move(Base):
     from_unit: Mapped[str] = mapped_column(sa.String(40))
     to_unit: Mapped[str] = mapped_column(sa.String(40), index=True)
     to_position: Mapped[str] = mapped_column(sa.String(60))
+    mode: Mapped[str] = mapped_column(sa.String(10))
     share: Mapped[float]
     state: Mapped[str] = mapped_column(sa.String(10))
 

@@ -157,6 +157,7 @@ def record_plan(tx: Tx, command: Command) -> Answer:
                 "from_unit": drafted.from_unit,
                 "to_unit": drafted.to_unit,
                 "to_position": drafted.to_position,
+                "mode": drafted.mode,
                 "share": drafted.share,
                 "state": "proposed",
             },
@@ -181,6 +182,8 @@ def picture_of(conn: Connection, today: date) -> Picture:
         change[row.to_unit] += row.share
         change[row.from_unit] -= row.share
     busy = {row.person for row in moves}
+    filling = [row for row in moves if row.mode == "permanent"]
+    filled = Counter(row.to_unit for row in filling)
     units = tuple(
         KnownUnit(
             unit=row.id,
@@ -190,7 +193,7 @@ def picture_of(conn: Connection, today: date) -> Picture:
             load=row.load or 0.0,
             staff=max(0.0, row.staff + change[row.id]),
             need=row.need,
-            lasting=row.lasting,
+            lasting=max(0, row.lasting - filled[row.id]),
             as_of=row.as_of or date.min,
             version=row.version,
             fresh=row.as_of is not None and today - row.as_of <= timedelta(days=FRESH_DAYS),
@@ -198,6 +201,7 @@ def picture_of(conn: Connection, today: date) -> Picture:
         for row in conn.execute(sa.select(unit).order_by(unit.c.id))
     )
     occupied = Counter(p for (p,) in conn.execute(sa.select(person.c.position)))
+    occupied.update(row.to_position for row in filling)
     return Picture(
         temporary_from=calendar(ZONE).add_working(today, LEAD["temporary"]),
         permanent_from=calendar(ZONE).add_working(today, LEAD["permanent"]),

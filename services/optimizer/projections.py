@@ -130,6 +130,7 @@ def draft_move(tx: Tx, event: Event) -> None:
             "from_unit": e.move.source.unit,
             "to_unit": e.move.target.unit,
             "to_position": e.move.target.position,
+            "mode": e.move.mode,
             "share": e.move.share,
             "state": "drafted",
         },

@@ -15,7 +15,7 @@ from services.workload.measure import Thresholds, grade
 
 door = Blueprint("workload", __name__, url_prefix="/workload", template_folder="templates")
 
-ALARMS = 5
+ALARMS = 3
 """Alarms above the picture; the table below has them all."""
 
 SPARK = (240, 48)

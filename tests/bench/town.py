@@ -1,4 +1,4 @@
-"""The world of the benchmark's cases: one government, 998 agencies with 1,000 offices in all, a person for each case."""
+"""The world of the benchmark: one government, 998 agencies with 1,000 offices in all, a person for each case."""
 
 from __future__ import annotations
 

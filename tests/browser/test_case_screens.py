@@ -12,7 +12,7 @@ from tests.browser.conftest import Visit
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor
 
-pytestmark = pytest.mark.xdist_group("browser-case")
+pytestmark = [pytest.mark.xdist_group("browser-case"), pytest.mark.timeout(300)]
 
 PAPER = "5" * 64
 DONOR, RECEIVER = "kepala.8200.dpmptsp", "kepala.8200.dukcapil"

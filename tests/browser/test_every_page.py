@@ -22,7 +22,7 @@ from tests.browser.conftest import Visit
 from tests.browser.site import Site
 from tests.browser.visitor import PATIENCE_SECONDS, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser-pages")
+pytestmark = [pytest.mark.xdist_group("browser-pages"), pytest.mark.timeout(300)]
 
 EMPLOYEE = employee_login(province().planted.unwilling)
 #: Of pages that differ by an id alone, a few are looked at.
@@ -49,7 +49,7 @@ def crawl(visitor: Visitor) -> list[str]:
 
 @pytest.fixture(scope="module")
 def surging(site: Site) -> Site:
-    """The site in the second day of the surge, with an alarm, a proposal and its case, and an endpoint with a message."""
+    """The site after two days of the surge: an alarm, a proposal and its case, an endpoint with a message."""
     officer, operator = (browserless.Visitor(OverNetwork(site.url), login, PASSWORD) for login in ("bkd", "operator"))
     for _ in range(2):
         officer.post("/demo/next-day", {})

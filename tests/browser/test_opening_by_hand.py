@@ -9,7 +9,7 @@ from tests.browser.conftest import Visit
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor
 
-pytestmark = pytest.mark.xdist_group("browser-hand")
+pytestmark = [pytest.mark.xdist_group("browser-hand"), pytest.mark.timeout(300)]
 
 DONOR, COUNTER = "8200.dpmptsp.loket-ptsp", "8200.dukcapil.loket-sofifi"
 TIDORE = "8272.disdukcapil.loket-sofifi"

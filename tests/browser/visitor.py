@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, ViewportSize, expect
 
 from deploy.daemon import wait_until
 from deploy.sample.accounts import PASSWORD
@@ -13,7 +13,8 @@ from tests.browser.site import Site
 
 #: A machine that does other things meanwhile may take this long to let the consequences of an act happen.
 PATIENCE_SECONDS = 60
-DESK, PHONE = (1280, 800), (360, 740)
+DESK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => console.error(
   `content security policy: ${event.violatedDirective} ${event.blockedURI} on ${event.documentURI}`));
@@ -23,12 +24,13 @@ addEventListener("securitypolicyviolation", (event) => console.error(
 class Visitor:
     """One browser window with its own cookies. `troubles` must be empty in the end, or have been expected."""
 
-    def __init__(self, browser: Browser, site: Site, *, phone: bool = False, scripts: bool = True, language: str = "id"):
-        width, height = PHONE if phone else DESK
+    def __init__(
+        self, browser: Browser, site: Site, *, phone: bool = False, scripts: bool = True, language: str = "id"
+    ) -> None:
         self.site, self.language, self.troubles = site, language, list[str]()
         self.context = browser.new_context(
             base_url=site.url,
-            viewport={"width": width, "height": height},
+            viewport=PHONE if phone else DESK,
             java_script_enabled=scripts,
             locale="id-ID" if language == "id" else "en-GB",
             reduced_motion="reduce",

@@ -56,7 +56,8 @@ def endpoint(place: World) -> str:
 
 def alerts(answer: Any) -> str:
     """What the page says went wrong."""
-    return unescape(" ".join(re.findall(r'role="alert">([^<]+)<', answer.text)))
+    found = re.findall(r'role="alert">(.*?)</(?:article|p)>', answer.text, re.DOTALL)
+    return unescape(re.sub("<[^>]+>", " ", " ".join(found)))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from jinja2 import StrictUndefined
 import services
 from services.language import install_languages
 
-OFFICER = SimpleNamespace(label="Rahma", offices=["Plh Kepala BKD"])
+OFFICER = SimpleNamespace(label="Rahma", offices=["Plh Kepala BKD"], may=lambda *roles: False)
+OPERATOR = SimpleNamespace(label="Adi", offices=[], may=lambda *roles: "operator" in roles)
 UNIT = {
     "unit": "loket-sofifi", "name": "Loket Sofifi", "opd": "dukcapil", "opd_name": "Dinas Kependudukan",
     "ratio": 1.4167, "staff": 6, "needed": 2.5, "level": "overload", "as_of": date(2026, 8, 14), "fresh": True,
@@ -83,6 +84,12 @@ def test_a_page_shows_who_acts_in_which_office_and_where(app: Flask) -> None:
     page = render(app, "base.html", "/mutations/inbox")
     assert missing(page, "Rahma", "Plh Kepala BKD") == []
     assert re.findall(r'href="(\S+)" aria-current="page"', page) == ["/mutations/inbox"]
+
+
+def test_the_menu_offers_only_what_the_reader_may_open(app: Flask) -> None:
+    kept = ["Audit", "Webhook", "Operasi"]
+    assert missing(render(app, "base.html"), *kept) == kept
+    assert missing(render(app, "base.html", current_user=OPERATOR), *kept) == []
 
 
 def test_the_clock_can_be_moved_in_the_sample_only(app: Flask) -> None:

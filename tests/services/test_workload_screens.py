@@ -75,6 +75,27 @@ def test_the_picture_says_who_drowns_and_who_idles_in_a_table_too(reported: Worl
     assert "belum melapor: tanpa usulan" not in page
 
 
+def test_an_alarm_says_since_when_and_from_what_the_load_rose(reported: World) -> None:
+    alarm = alarms(reported)
+    assert ["P" in alarm, "EJ <b>1.42</b>" in alarm, "Q" in alarm] == [True, True, False]
+    helpers = ("Q0", "Q1", "Q2")
+    for person in helpers:
+        move(reported, person, "temporary", "Q", "P", f"m-{person}")
+    reported.drain()
+    assert alarms(reported) == "", "with three helpers the load is 0.94"
+    for person in helpers:
+        move(reported, person, "returned", "P", "Q", f"m-{person}")
+        reported.drain()
+    assert "EJ 1.06 → <b>1.42</b>" in alarms(reported)
+
+
+def alarms(world: World) -> str:
+    """The list of alarms on the load page; empty when there is none."""
+    page = client(world).get("/workload/?lang=en").text
+    found = re.search(r'<ol class="alarms".*?</ol>', page, re.S)
+    return found.group() if found else ""
+
+
 def test_agencies_that_have_not_reported_are_counted_and_named(world: World) -> None:
     world.submit("workload", report("P", BUSY_WEEK))
     page = client(world).get("/workload/").text

@@ -56,6 +56,7 @@ def create() -> None:
         sa.Column("from_unit", sa.String(40), nullable=False),
         sa.Column("to_unit", sa.String(40), nullable=False, index=True),
         sa.Column("to_position", sa.String(60), nullable=False),
+        sa.Column("mode", sa.String(10), nullable=False),
         sa.Column("share", sa.Double, nullable=False),
         sa.Column("state", sa.String(10), nullable=False),
     )
