@@ -189,10 +189,14 @@ class Cluster:
         _together(Instance.start, self.instances)
         self.door.start(observer.web.test_client().get("/openapi.json").text)
 
+    @property
+    def parts(self) -> Sequence[Postgres | Kafka | Instance | FrontDoor]:
+        """Every process, in the order in which they start."""
+        return [self.postgres, self.kafka, *self.instances, self.door]
+
     def heal(self) -> list[str]:
         """Start again what has died; returns the names."""
-        parts: list[Postgres | Kafka | Instance | FrontDoor] = [self.postgres, self.kafka, *self.instances, self.door]
-        dead = [part for part in parts if not part.pid]
+        dead = [part for part in self.parts if not part.pid]
         for part in dead:
             part.start()
         return [part.directory.name for part in dead]

@@ -167,7 +167,7 @@ def count(conn: Connection, table: sa.Table, key: str, values: Iterable[Any]) ->
 def lock(conn: Connection, names: Collection[str]) -> None:
     """Lock what these names stand for until the transaction ends, in their order. SQLite has one writer anyway."""
     if conn.dialect.name == "postgresql" and names:
-        statement = "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%b::text[]) AS name"
+        statement = "SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0))) FROM unnest(%b::text[]) AS name"
         with _translated(conn):
             _driver(conn).execute(statement, (list(names),))
 

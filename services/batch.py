@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from events import bulk, ids, inbox
-from events.log import EventLog, LogCut, Record
+from events.log import EventLog, LogCut, Place, Position, Record
 from services import jobs, parked, timers
 from services.clock import Moment
 from services.incoming import Incoming, raise_if_fatal
@@ -66,7 +66,7 @@ def apply(
     Raises LogCut when records do not continue where this consumer stands.
     """
     tx = Tx(service, conn, moment)
-    records = _admit(tx, batch.records)
+    records, moved = _admit(tx, batch.records)
     repeats = _repeats(tx, batch.commands)
     events = Incoming(tx, records, batch.due, verdict)
     commands = [c for c in batch.commands if c.id not in repeats]
@@ -91,10 +91,13 @@ def apply(
     return answers
 
 
-def _admit(tx: Tx, records: Sequence[Record]) -> list[Record]:
-    """Lock the positions of these records and move on: the events not applied before. A hole is a cut log."""
+def _admit(tx: Tx, records: Sequence[Record]) -> tuple[list[Record], dict[Place, Position]]:
+    """Lock the positions of these records: the events not applied before, and where they will lead. A hole is a cut log.
+
+    Positions are moved when all is applied: whoever reads them earlier in the transaction learns what its tables hold.
+    """
     if not records:
-        return []
+        return [], {}
     box = tx.service.inbox
     places = {(r.topic, r.part) for r in records}
     positions = inbox.positions(tx._conn, box, lock=places)
@@ -112,8 +115,7 @@ def _admit(tx: Tx, records: Sequence[Record]) -> list[Record]:
         positions[place] = position.after(record)
         if record.watermark is None:
             fresh.append(record)
-    inbox.move(tx._conn, box, positions)
-    return fresh
+    return fresh, positions
 
 
 def _repeats(tx: Tx, commands: Sequence[Command]) -> dict[str, Answer | Exception]:
@@ -154,14 +156,18 @@ def _command(tx: Tx, command: Command) -> Answer | Exception:
 
 
 def _fire(tx: Tx, firings: Sequence[Firing], verdict: Exception | None) -> None:
-    """Fire the timers that are still set as they were when found due. One that failed is tried again in a minute."""
+    """Fire the timers that are still set as they were when found due. One that failed is tried again in a minute.
+
+    What an earlier firing of the batch has stopped or set anew is not the timer that was found; nor is it due when the
+    clock has been put back since.
+    """
     if not firings:
         return
     table = tx.service.timer
     set_now = bulk.lookup(tx._conn, table, "subject", {f.subject for f in firings}, timers.COLUMNS, lock=True)
     armings = {(s, n): a for s, n, a, _ in set_now}
     for f in firings:
-        if armings.get((f.subject, f.name)) != f.arming:
+        if armings.get((f.subject, f.name)) != f.arming or tx.has_set(f.subject, f.name) or f.due > tx.now:
             continue
         with tx.item(timers.firing_id(tx.service.name, f.subject, f.name, f.arming), ""):
             if verdict is not None:

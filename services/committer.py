@@ -173,8 +173,8 @@ class Committer:
                     moment = self.clock.read(conn)
                     answers = apply(service, conn, self.event_log, moment, batch, verdict)
             except Exception:
-                if conn.invalidated or conn.closed:
-                    self._connections.pop(service.name).close()
+                # After a COMMIT that failed the driver may still hold the transaction, and its lock; the pool lets go.
+                self._connections.pop(service.name).close()
                 raise
         self.committed()
         return answers

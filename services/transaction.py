@@ -5,7 +5,7 @@ An item that fails leaves nothing behind; the others of its batch go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,8 @@ from services.clock import Moment
 from services.service import Service
 
 Row = dict[str, Any]
+#: A row by its table and primary key.
+Place = tuple[sa.Table, tuple[Any, ...]]
 
 
 class _Item:
@@ -47,7 +49,9 @@ class Tx:
         self._conn = conn
         self._done = _Item("", "")
         self._item: _Item = self._done
-        self._read: dict[tuple[sa.Table, tuple[Any, ...]], Row | None] = {}
+        self._read: dict[Place, Row | None] = {}
+        #: What the service knew before this batch and still holds, for `get` to find.
+        self.remembered: Mapping[Place, Row | None] = {}
 
     # -- for handlers ------------------------------------------------------------------------------------------------
 
@@ -72,10 +76,13 @@ class Tx:
             if key in item.rows.get(table, ()):
                 return item.rows[table][key]
         place = (table, key)
-        if place not in self._read:
-            match = sa.and_(*(c == v for c, v in zip(table.primary_key.columns, key, strict=True)))
-            row = self._conn.execute(sa.select(table).where(match)).mappings().first()
-            self._read[place] = dict(row) if row is not None else None
+        if place in self._read:
+            return self._read[place]
+        if place in self.remembered:
+            return self.remembered[place]
+        match = sa.and_(*(c == v for c, v in zip(table.primary_key.columns, key, strict=True)))
+        row = self._conn.execute(sa.select(table).where(match)).mappings().first()
+        self._read[place] = dict(row) if row is not None else None
         return self._read[place]
 
     def preload(self, table: sa.Table, rows: Sequence[Row], keys: Sequence[tuple[Any, ...]] = ()) -> None:
@@ -107,6 +114,7 @@ class Tx:
             self._open_savepoint()
         result = self.read(statement, parameters)
         self._read.clear()
+        self.remembered = {}
         return result
 
     def arm(self, subject: str, name: str, due: datetime) -> None:
@@ -129,6 +137,10 @@ class Tx:
         self._item.undo.append(action)
 
     # -- for the batch -----------------------------------------------------------------------------------------------
+
+    def has_set(self, subject: str, name: str) -> bool:
+        """Whether an earlier item of this batch set or stopped this timer."""
+        return (subject, name) in self._done.timers
 
     def _no_effects(self, what: str) -> None:
         if self.projecting:

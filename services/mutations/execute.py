@@ -14,6 +14,7 @@ from events.proposal import ProposalDrafted, ProposalOutdated
 from services import vault
 from services.db import table
 from services.mutations import facts as read
+from services.mutations.knowledge import TOPICS, knowledge
 from services.mutations.models import Asked, Case, Words, keys
 from services.mutations.refusals import not_known, refused, unknown_case, words_too_long
 from services.mutations.reservations import Book, held_by, things
@@ -78,17 +79,20 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
         return
     with bulk.together(tx._conn):
         stored = read.read_cases(tx._conn, ids)
-        # How far the topic `authority` was read, and until when that is known to be everything.
-        known = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", ["authority"], ("next", "fresh_at"))
+        columns = ("topic", "part", "next", "fresh_at")
+        read_to = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", ["authority", *TOPICS], columns)
     for i, body, opened in stored:
         state = _decode(body)
         tx.memo["cases"][i] = Loaded(state, state, opened)
         moves.append((state.person, state.move.target.position))
     sources = [case.now.move.source.position for case in cases(tx).values()]
     people, targets = {person for person, _ in moves}, {position for _, position in moves}
-    read.preload(tx, people, targets.union(sources), [thing for move in moves for thing in things(*move)])
-    read_to, tx.memo["fresh_at"] = next(iter(known), (0, None))
-    tx.memo["authority"] = read.authority(tx._conn, read_to)
+    known = knowledge(tx, [row for row in read_to if row[0] in TOPICS])
+    known.learn(tx, tx.memo["book"], people, targets.union(sources), [t for move in moves for t in things(*move)])
+    tx.memo["occupied"], tx.remembered = known.occupied, known.rows
+    # How far the topic `authority` was read, and until when that is known to be everything.
+    offset, tx.memo["fresh_at"] = next((row[2:] for row in read_to if row[0] == "authority"), (0, None))
+    tx.memo["authority"] = read.authority(tx._conn, offset)
 
 
 def cases(tx: Tx) -> dict[str, Loaded]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -22,7 +21,7 @@ from services.mutations.models import (
     Position,
     Unit,
 )
-from services.mutations.reservations import Book, Thing
+from services.mutations.reservations import Book
 from services.service import NotYet
 from services.transaction import Tx
 from workflow.authority import Authority, Delegation, Holding, Office
@@ -41,22 +40,6 @@ _authorities: WeakKeyDictionary[Engine, tuple[int, Authority]] = WeakKeyDictiona
 
 def calendar() -> Calendar:
     return calendar_of(ZONE)
-
-
-def preload(tx: Tx, people: Collection[str], positions: Iterable[str], things: Iterable[Thing]) -> None:
-    """Read people, what is reserved, and positions with their units, for `tx.get` and the book to have."""
-    conn, book = tx._conn, tx.memo["book"]
-    with bulk.together(conn):
-        found = _lookup(conn, person, people)
-        book.load(conn, things)
-        staff = _rows(person, found)
-        wanted = {*positions, *(row["position"] for row in staff)}
-        posts, taken = _lookup(conn, position, wanted), bulk.count(conn, person, "position", wanted)
-        homes = _lookup(conn, unit, wanted, via=position.c.unit)
-    tx.preload(person, staff, [(p,) for p in people])
-    tx.preload(position, _rows(position, posts), [(p,) for p in wanted])
-    tx.preload(unit, _rows(unit, homes))
-    tx.memo["occupied"] = dict.fromkeys(wanted, 0) | dict(taken)
 
 
 def place(tx: Tx, position_id: str) -> Place:
@@ -87,9 +70,9 @@ def facts(
     book: Book = tx.memo["book"]
     here, there = place(tx, source or row["position"]), place(tx, to)
     post = tx.get(position, to) or {}
-    occupied = tx.memo["occupied"]
-    if to not in occupied:
-        occupied[to] = tx.read(sa.select(sa.func.count()).where(person.c.position == to)).scalar_one()
+    occupied = tx.memo["occupied"].get(to)
+    if occupied is None:
+        occupied = tx.read(sa.select(sa.func.count()).where(person.c.position == to)).scalar_one()
     return Facts(
         now=tx.now,
         actor=actor,
@@ -107,7 +90,7 @@ def facts(
         ),
         source=here,
         target=there,
-        post=PostFacts(places=post["places"], occupied=occupied[to], reserved=len(book.others("place", to, mutation))),
+        post=PostFacts(places=post["places"], occupied=occupied, reserved=len(book.others("place", to, mutation))),
         source_load=_load(tx, here.unit),
         target_load=_load(tx, there.unit),
     )
@@ -163,12 +146,3 @@ def read_authority(conn: Connection, read_to: int | None = None) -> Authority:
 def read_cases(conn: Connection, ids: Iterable[str]) -> bulk.Found:
     """Id, stored state and opening of these cases, locked in the order of their ids."""
     return bulk.lookup(conn, table(Case), "id", ids, ("id", "body", "opened_at"), lock=True)
-
-
-def _lookup(conn: Connection, of: sa.Table, keys: Iterable[str], via: sa.Column[str] | None = None) -> bulk.Found:
-    return bulk.lookup(conn, of, "id", keys, of.columns.keys(), via=via)
-
-
-def _rows(of: sa.Table, found: bulk.Found) -> list[dict[str, Any]]:
-    names = of.columns.keys()
-    return [dict(zip(names, row, strict=True)) for row in found]

@@ -48,9 +48,9 @@ def cancel_outdated(tx: Tx, event: Event) -> None:
 
 
 def fire(tx: Tx, firing: Firing) -> None:
-    """A clock of a case has run out; its definition says what that means."""
+    """A clock of a case has run out; its definition says what that means. A firing that failed once comes later."""
     mutation = firing.subject.removeprefix(PREFIX)
     case = cases(tx).get(mutation)
     timer = case.now.timers.get(firing.name) if case else None
-    if timer is not None and timer.due == firing.due:
+    if timer is not None and timer.due <= firing.due:
         execute(tx, cmd.FireTimer(mutation=mutation, name=firing.name, arming=timer.arming), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,19 +26,19 @@ def browser(chromium: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(chromium: Path, stations: Stations, request: pytest.FixtureRequest) -> Iterator[Site]:
-    """A site that the tests of a file share."""
-    yield from served(stations, request.module.__name__.rpartition(".")[2])
+def site(chromium: Path, stations: Stations) -> Iterator[Site]:
+    """A site that the tests of a file share: they may add to it, but not let days pass."""
+    yield from served(stations)
 
 
 @pytest.fixture
-def own_site(chromium: Path, stations: Stations, request: pytest.FixtureRequest) -> Iterator[Site]:
+def own_site(chromium: Path, stations: Stations) -> Iterator[Site]:
     """A site of the test's own, in which it may let days pass."""
-    yield from served(stations, request.node.name.replace("[", "-").rstrip("]"))
+    yield from served(stations)
 
 
-def served(stations: Stations, name: str) -> Iterator[Site]:
-    site = copied(stations, stations.directory / f"site-{name}")
+def served(stations: Stations) -> Iterator[Site]:
+    site = copied(stations, stations.directory / f"site-{uuid.uuid4().hex}")
     yield site
     site.stop()
 

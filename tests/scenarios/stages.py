@@ -40,7 +40,7 @@ class OnCluster:
 
     def next_day(self) -> date:
         """Press the button that every screen of the demo has."""
-        self._presser = self._presser or Visitor(OverNetwork(self.cluster.url), "operator", PASSWORD)
+        self._presser = self._presser or Visitor(self.http(), "operator", PASSWORD)
         self._presser.post("/demo/next-day", {})
         return self.today()
 

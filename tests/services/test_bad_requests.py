@@ -180,6 +180,14 @@ def test_the_next_page_of_the_screen_is_reached_by_its_link(place: World, monkey
     assert not set(links.findall(first)) & set(links.findall(second.text))
 
 
+def test_the_seal_of_a_case_is_offered_to_those_who_may_open_it(place: World, case: str) -> None:
+    link = f'href="/audit/?subject=mutations/mutation/{case}"'
+    for roles, offered in (((), False), (("personnel@8200",), False), (("auditor@8200",), True), (ROLES, True)):
+        browser = browsing(place, "officer", *roles)
+        assert (link in browser.get(f"/mutations/{case}").text) == offered
+        assert (browser.get(f"/audit/?subject=mutations/mutation/{case}").status_code == 200) == offered
+
+
 @pytest.mark.parametrize("forged", ["x", "a.b.c", "WyJhIl0.aaaaaa.bbbbbb", "", "а" * 40])
 def test_a_forged_session_is_none(place: World, forged: str) -> None:
     browser = place.app.web.test_client()

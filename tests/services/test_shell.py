@@ -92,6 +92,11 @@ def test_the_menu_offers_only_what_the_reader_may_open(app: Flask) -> None:
     assert missing(render(app, "base.html", current_user=OPERATOR), *kept) == []
 
 
+@pytest.mark.parametrize("shell", ["base.html", "narrow.html"])
+def test_everybody_finds_the_way_to_their_own_password(app: Flask, shell: str) -> None:
+    assert 'href="/identity/password"' in render(app, shell)
+
+
 def test_the_clock_can_be_moved_in_the_sample_only(app: Flask) -> None:
     assert "Hari kerja berikutnya" in render(app, "base.html")
     assert "Hari kerja berikutnya" not in render(app, "base.html", demo=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from events import inbox
 from services import batch, committer
 from services.batch import Batch
 from services.committer import Answers, Committer
@@ -25,11 +26,12 @@ def positions_first(patch: pytest.MonkeyPatch) -> None:
     def commit_twice(self: Committer, service: Service, work: Batch, verdict: Exception | None) -> Answers:
         if work.records:
             with self.databases.writer(service.name).begin() as conn:
-                tx = Tx(service, conn, self.clock.read(conn))
-                work = replace(work, records=admit(tx, work.records))
+                fresh, moved = admit(Tx(service, conn, self.clock.read(conn)), work.records)
+                inbox.move(conn, service.inbox, moved)
+                work = replace(work, records=fresh)
         return commit(self, service, work, verdict)
 
-    patch.setattr(batch, "_admit", lambda tx, records: list(records))
+    patch.setattr(batch, "_admit", lambda tx, records: (list(records), {}))
     patch.setattr(Committer, "_commit", commit_twice)
 
 

@@ -108,7 +108,7 @@ def _start(s: Scene) -> cmd.Command:
 
 
 def _about(s: Scene) -> date:
-    return s.today - timedelta(days=s.random.choice((0, 0, 0, 0, 1, 5, -1)))
+    return s.today - timedelta(days=s.random.choices((0, 1, 5, -1, 100), (75, 10, 8, 4, 3))[0])
 
 
 #: Duty -> what it asks for.

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 
 SERVICES = ("personnel", "workload", "optimizer", "mutations", "identity", "webhooks", "audit")
+#: All events of all services.
+EVENTS = " UNION ALL ".join(f"SELECT event_id, subject, subject_version AS version FROM {s}_event" for s in SERVICES)
 
 #: What is wrong -> the rows that show it; of every service.
 OF_EACH = {
@@ -26,6 +28,13 @@ OF_EACH = {
         "FROM {s}_event e JOIN log_entry l ON l.event_id = e.event_id GROUP BY e.event_id) "
         "SELECT a.subject, a.version FROM first a JOIN first b ON a.subject = b.subject "
         "AND a.version = b.version + 1 AND (a.n < b.n OR (a.topic, a.part) <> (b.topic, b.part))"
+    ),
+    "a consumer passed over an event": (
+        "SELECT e.subject, e.version FROM log_entry l JOIN ({events}) e ON e.event_id = l.event_id "
+        "JOIN {s}_log_position p ON p.topic = l.topic AND p.part = l.part AND l.n < p.next "
+        "LEFT JOIN {s}_applied a ON a.subject = e.subject "
+        "LEFT JOIN {s}_waiting w ON w.subject = e.subject AND w.version = e.version "
+        "WHERE coalesce(a.version, 0) < e.version AND w.subject IS NULL"
     ),
     "an event is parked": "SELECT subject, version, detail FROM {s}_waiting WHERE reason = 'failed'",
 }
@@ -98,14 +107,13 @@ QUIET = {
         "AND event_id NOT IN (SELECT event FROM webhooks_delivery)"
     ),
 }
-EVENTS = " UNION ALL ".join(f"SELECT event_id, body FROM {s}_event" for s in SERVICES)
 
 
 def broken(conn: sqlite3.Connection) -> Iterator[str]:
     """The promises that are broken now."""
     for what, query in OF_EACH.items():
         for service in SERVICES:
-            yield from _shown(conn, f"{service}: {what}", query.format(s=service))
+            yield from _shown(conn, f"{service}: {what}", query.format(s=service, events=EVENTS))
     for what, query in EVER.items():
         yield from _shown(conn, what, query)
     for seq, leaf, body in conn.execute("SELECT seq, leaf, body FROM audit_entry"):

@@ -33,7 +33,7 @@ from tests.worlds import prepare
 PARTS = 3
 EVERYTHING = 500
 #: What a step does -> how often, relative to the others.
-DOES = {"command": 30, "together": 5, "repeat": 5, "relay": 14, "read": 26, "fire": 6, "retry": 5, "work": 6, "time": 4}
+DOES = {"command": 30, "together": 5, "repeat": 5, "relay": 14, "read": 26, "fire": 10, "retry": 8, "work": 9, "time": 5}
 #: How far business time moves -> how often; wall time creeps by a few seconds each time.
 JUMPS = {"none": 60, "hours": 30, "days": 9, "months": 1}
 #: Whose turn it is, where that is not chance alone: what officials wait for comes more often.
@@ -50,7 +50,7 @@ class Violated(Exception):
 class World:
     """`step` is the number of the last step; `faults` counts what went wrong on purpose, by kind."""
 
-    def __init__(self, seed: int, directory: Path, receivers: Receivers, rate: float = 0.04):
+    def __init__(self, seed: int, directory: Path, receivers: Receivers, rate: float = 0.025):
         self.random, self.rate, self.receivers = Random(seed), rate, receivers
         self.step, self.faults, self.ledger, self.offices = 0, Counter[str](), Ledger(), Offices()
         self.clock = TwoHands(DAWN)
@@ -155,7 +155,8 @@ class World:
             self._nested = False
 
     def _pass_time(self) -> None:
-        self.clock.wall += timedelta(seconds=130 if self.random.random() < 0.03 else self.random.choice((0.1, 1, 2, 6)))
+        creep = 130 if self.random.random() < 0.03 else self.random.choice((0.1, 1, 2, 6, 6, -2))
+        self.clock.wall += timedelta(seconds=creep)
         match self.random.choices(list(JUMPS), list(JUMPS.values()))[0]:
             case "hours":
                 self.clock.ahead += timedelta(hours=self.random.randint(1, 10))

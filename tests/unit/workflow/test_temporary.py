@@ -93,6 +93,8 @@ def test_row_25_no_late_paper_keeps_a_person_beyond_the_end(reached: str) -> Non
 
 def test_row_26_the_home_head_confirms_the_return() -> None:
     case = Case().returning()
+    with pytest.raises(Refused, match="return_dated"):
+        case.do("head-education", cmd.ConfirmReturn, returned_on=date(2026, 2, 1))  # before it began
     assert case.do("head-education", cmd.ConfirmReturn, returned_on=date(2026, 5, 16)) == ["temp.returned"]
     assert case.state == "RETURNED"
 

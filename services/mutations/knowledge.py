@@ -1,0 +1,76 @@
+"""What the service knows of people, positions and units: its projections, kept in memory from batch to batch.
+
+They change only when the consumer moves on in its topics, so its positions, read with each batch, tell whether what was
+read before still holds, whichever instance moved. A minute is the limit all the same: a rebuild mends tables without
+moving on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from events import bulk
+from services.db import table
+from services.mutations.models import Person, Position, Unit
+from services.mutations.reservations import Book, Thing
+from services.transaction import Place, Row, Tx
+
+person, position, unit = table(Person), table(Position), table(Unit)
+
+#: Where the events travel from which these tables are projected.
+TOPICS = ("personnel", "workload")
+KEPT = timedelta(minutes=1)
+#: Rows in memory at most; beyond it everything is read anew.
+MOST = 200_000
+
+
+class Knowledge:
+    """Rows by table and key, and how many people each position has; true as of some positions in the topics."""
+
+    def __init__(self, as_of: object, since: datetime):
+        self.as_of, self.since = as_of, since
+        self.rows: dict[Place, Row | None] = {}
+        self.occupied: dict[str, int] = {}
+
+    def learn(
+        self, tx: Tx, book: Book, people: Collection[str], positions: Iterable[str], things: Iterable[Thing]
+    ) -> None:
+        """Read what is not known yet of these people and positions and their units; and what of `things` is reserved."""
+        conn = tx._conn
+        with bulk.together(conn):
+            strangers = self._unknown(person, people)
+            found = bulk.lookup(conn, person, "id", strangers, person.columns.keys())
+            book.load(conn, things)
+            self._add(person, strangers, found)
+            homes = {row["position"] for p in people if (row := self.rows[person, (p,)])}
+            places = self._unknown(position, homes.union(positions))
+            posts = bulk.lookup(conn, position, "id", places, position.columns.keys())
+            units = bulk.lookup(conn, unit, "id", places, unit.columns.keys(), via=position.c.unit)
+            taken = bulk.count(conn, person, "position", places)
+        self._add(position, places, posts)
+        self._add(unit, (), units)
+        self.occupied |= dict.fromkeys(places, 0) | dict(taken)
+
+    def _unknown(self, of: sa.Table, keys: Iterable[str]) -> list[str]:
+        return [key for key in keys if (of, (key,)) not in self.rows]
+
+    def _add(self, of: sa.Table, asked: Collection[str], found: Iterable[bulk.Row]) -> None:
+        names = of.columns.keys()
+        self.rows |= {(of, (key,)): None for key in asked}
+        self.rows |= {(of, row[:1]): dict(zip(names, row, strict=True)) for row in found}
+
+
+_kept: WeakKeyDictionary[Engine, Knowledge] = WeakKeyDictionary()
+
+
+def knowledge(tx: Tx, as_of: object) -> Knowledge:
+    """What is known as of these positions."""
+    kept = _kept.get(tx._conn.engine)
+    if kept is None or kept.as_of != as_of or tx.wall - kept.since > KEPT or len(kept.rows) > MOST:
+        kept = _kept[tx._conn.engine] = Knowledge(as_of, tx.wall)
+    return kept
