@@ -84,6 +84,7 @@ def apply(
     with bulk.together(conn):
         tx.flush(event_log)
         events.save()
+        inbox.move(conn, service.inbox, moved)
         claimed = _claim(tx, commands, answers)
     if len(claimed) < sum(not isinstance(answers[c.id], Exception) for c in commands):
         raise Retry("another instance committed one of these commands meanwhile")
@@ -92,7 +93,7 @@ def apply(
 
 
 def _admit(tx: Tx, records: Sequence[Record]) -> tuple[list[Record], dict[Place, Position]]:
-    """Lock the positions of these records: the events not applied before, and where they will lead. A hole is a cut log.
+    """Lock the positions of these records; the events not applied before, and where they lead. A hole is a cut log.
 
     Positions are moved when all is applied: whoever reads them earlier in the transaction learns what its tables hold.
     """

@@ -22,11 +22,6 @@ OWNER, WRITER, READER = "imbang_owner", "imbang_writer", "imbang_reader"
 db = SQLAlchemy()
 
 
-def model_base(service: str) -> type[orm.DeclarativeBase]:
-    """The base class for the models of one service. Its tables are named `<service>_…`."""
-    return type(f"{service.capitalize()}Base", (orm.DeclarativeBase,), {"metadata": sa.MetaData()})
-
-
 def table(model: type[orm.DeclarativeBase]) -> sa.Table:
     """The table of a model, for writing in bulk."""
     return cast(sa.Table, model.__table__)

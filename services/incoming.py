@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 #: A handler that fails on more subjects than this is taken for a bad deploy: the consumer stops.
 PARKED_LIMIT = 50
+#: So many waiting events of a subject are handled in one batch at most, and known to the service before it begins.
+AHEAD = 50
 #: An event that waits for another is tried again this often, in case nobody woke it.
 RECHECK = timedelta(seconds=1)
 
@@ -46,9 +48,9 @@ class Incoming:
         self.retry = list(due)
 
     def ahead(self) -> list[Event]:
-        """What may be handled, for the service to read ahead. Events that cannot be decoded are left to `run`."""
+        """What may be handled, for the service to lock and read ahead. Events it cannot decode are left to `run`."""
         found = [e for _, e in self.incoming]
-        found += [envelope.decode(w.body) for s in self.retry for w in self.waiting.get(s, ())[:50]]
+        found += [envelope.decode(w.body) for queue in self.waiting.values() for w in queue[:AHEAD]]
         wanted = []
         for e in found:
             if _handlers(self.tx.service, e.type):
@@ -98,7 +100,9 @@ class Incoming:
         queue = self.waiting.get(subject, [])
         if queue and queue[0].version > self.applied.get(subject, 0) + 1:
             self.changed[subject, queue[0].version] = queue[0]._replace(retry_at=self.tx.wall + RECHECK)
-        while queue and queue[0].version <= self.applied.get(subject, 0) + 1:
+        for _ in range(AHEAD):
+            if not queue or queue[0].version > self.applied.get(subject, 0) + 1:
+                return
             first = queue[0]
             if first.version == self.applied.get(subject, 0) + 1 and not self._handle(
                 envelope.decode(first.body), first.body, first
@@ -106,6 +110,8 @@ class Incoming:
                 return
             queue.pop(0)
             self.changed[subject, first.version] = None
+        if queue:
+            self.changed[subject, queue[0].version] = queue[0]._replace(retry_at=self.tx.wall)
 
     def _handle(self, e: envelope.Envelope, body: bytes, waited: Waiting | None) -> bool:
         """Apply one event; False when it has to wait."""

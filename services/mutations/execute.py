@@ -88,7 +88,7 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
     sources = [case.now.move.source.position for case in cases(tx).values()]
     people, targets = {person for person, _ in moves}, {position for _, position in moves}
     known = knowledge(tx, [row for row in read_to if row[0] in TOPICS])
-    known.learn(tx, tx.memo["book"], people, targets.union(sources), [t for move in moves for t in things(*move)])
+    known.learn(tx, people, targets.union(sources), tx.memo["book"], [t for move in moves for t in things(*move)])
     tx.memo["occupied"], tx.remembered = known.occupied, known.rows
     # How far the topic `authority` was read, and until when that is known to be everything.
     offset, tx.memo["fresh_at"] = next((row[2:] for row in read_to if row[0] == "authority"), (0, None))

@@ -38,9 +38,9 @@ class Knowledge:
         self.occupied: dict[str, int] = {}
 
     def learn(
-        self, tx: Tx, book: Book, people: Collection[str], positions: Iterable[str], things: Iterable[Thing]
+        self, tx: Tx, people: Collection[str], positions: Iterable[str], book: Book, things: Iterable[Thing]
     ) -> None:
-        """Read what is not known yet of these people and positions and their units; and what of `things` is reserved."""
+        """Read what is not known yet of these people, positions and their units, and into the book who holds `things`."""
         conn = tx._conn
         with bulk.together(conn):
             strangers = self._unknown(person, people)
