@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 FAST := not (postgres or kafka or browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down test check stories provision lock
+.PHONY: help run demo up down test check stories bench provision lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: .venv/dev ## lint, types and fast tests, in under a minute
 
 stories: .venv/dev provision ## the acceptance stories in a real browser, with film strips in var/stories
 	@$(BIN)/python -m tests.browser.stories
+
+bench: .venv/dev provision ## measure the engine against its yardsticks, on its own PostgreSQL; writes bench.json
+	@$(BIN)/imbang bench
 
 provision: ## install what the machine lacks: Debian packages (as root), the jars of Kafka (by Maven)
 	@$(PYTHON) -m deploy.provision

@@ -106,7 +106,7 @@ def claim(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Colle
     conversions = _conversions(table, names[:1], dialect, "result_processor")
     if dialect.name == "postgresql":
         return Found(conn, _insert(conn, table, names, rows, conflict).fetchall, conversions)
-    statement, bound = _values(table, names) + conflict, _bound(table, names, dialect, rows)
+    statement, bound = _values(table, names, dialect) + conflict, _bound(table, names, dialect, rows)
     with _translated(conn):
         new = [key for row in bound for key in _driver(conn).execute(statement, row).fetchall()]
     return Found(conn, lambda: new, conversions)
@@ -159,6 +159,12 @@ def newest(
     return _ask(conn, statement, values, _conversions(table, tuple(columns), conn.dialect, "result_processor"))
 
 
+def ask(conn: Connection, statement: str) -> Found:
+    """What a statement without parameters finds, as the driver gives it."""
+    with _translated(conn):
+        return Found(conn, _driver(conn).execute(statement).fetchall)
+
+
 def count(conn: Connection, table: sa.Table, key: str, values: Iterable[Any]) -> Found:
     """For each of the values that the column `key` has at all: the value, and in how many rows."""
     return _among(conn, table, key, values, f'"{key}", count(*)', f' GROUP BY "{key}"')
@@ -172,17 +178,21 @@ def lock(conn: Connection, names: Collection[str]) -> None:
             _driver(conn).execute(statement, (list(names),))
 
 
+@cache
 def primary_key(table: sa.Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.primary_key.columns)
 
 
 def _insert(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Collection[Row], tail: str) -> Any:
     """Write the rows; the driver's cursor."""
-    bound = _bound(table, names, conn.dialect, rows)
+    dialect = conn.dialect
+    bound = _bound(table, names, dialect, rows)
     with _translated(conn):
-        if conn.dialect.name == "postgresql":
-            return _driver(conn).execute(_arrays(table, names, conn.dialect) + tail, _transposed(bound))
-        return _driver(conn).executemany(_values(table, names) + tail, bound)
+        if dialect.name != "postgresql":
+            return _driver(conn).executemany(_values(table, names, dialect) + tail, bound)
+        if len(bound) == 1:
+            return _driver(conn).execute(_values(table, names, dialect) + tail, next(iter(bound)))
+        return _driver(conn).execute(_arrays(table, names, dialect) + tail, _transposed(bound))
 
 
 def _among(
@@ -235,13 +245,15 @@ def _delete_arrays(table: sa.Table, names: tuple[str, ...], dialect: Dialect) ->
 
 
 @cache
-def _values(table: sa.Table, names: tuple[str, ...]) -> str:
-    return f'INSERT INTO "{table.name}" ({_quoted(names)}) VALUES ({", ".join("?" * len(names))})'
+def _values(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> str:
+    """For one row; on PostgreSQL, too, where it costs half of arrays of one."""
+    places = [f"%b::{t}" for t in _types(table, names, dialect)] if dialect.name == "postgresql" else "?" * len(names)
+    return f'INSERT INTO "{table.name}" ({_quoted(names)}) VALUES ({", ".join(places)})'
 
 
 @cache
 def _types(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, ...]:
-    """Types for arrays. Text has no length there: a cast would cut what is too long, where an insert refuses it."""
+    """Types for casts. Text has no length there: a cast would cut what is too long, where an insert refuses it."""
     compiled = (table.c[n].type.compile(dialect=dialect) for n in names)
     return tuple("text" if t.startswith("VARCHAR") else t for t in compiled)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 import json
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -64,6 +66,8 @@ def serve(app: Application) -> int:
 
     signal.signal(signal.SIGINT, ended)
     signal.signal(signal.SIGTERM, ended)
+    gc.collect()
+    gc.freeze()  # what is built now lives as long as the process: the collector need not look at it again
     app.runtime.start()
     print(f"Imbang: http://{app.config.host}:{app.config.port}", flush=True)
     try:
@@ -164,6 +168,17 @@ def down(arguments: argparse.Namespace) -> int:
     return supervisor.down()
 
 
+@command("bench")
+def bench(arguments: argparse.Namespace) -> int:
+    """Measure the engine against its yardsticks: a table, and bench.json. Areas: engine."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks lie beside the tests, not in the installed packages
+    from tests.bench import command as benchmarks
+
+    measured = benchmarks.run(arguments.area, arguments.cases, arguments.rounds)
+    _print(measured if arguments.json else benchmarks.text(measured), arguments.json)
+    return 0
+
+
 def _config(demo: bool | None = None) -> Config:
     config = from_environment(NAMES)
     return config if demo is None else dataclasses.replace(config, demo=demo)
@@ -192,10 +207,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sub.add_argument("--directory", help="where this instance keeps its files; names it in a list of processes")
         if name == "replay":
             sub.add_argument("service", choices=NAMES)
+        if name == "bench":
+            sub.add_argument("area", nargs="?", choices=("engine",), default="engine")
+            sub.add_argument("--cases", type=int, default=2000, help="cases that a round gives to each contestant")
+            sub.add_argument("--rounds", type=int, default=5)
         if name == "run":
             sub.add_argument("--demo", action=argparse.BooleanOptionalAction, help="with the sample province")
     chosen = parser.parse_args(arguments)
-    configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command in ("demo", "up") else logging.INFO)
+    configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command in ("bench", "demo", "up") else logging.INFO)
     try:
         return COMMANDS[chosen.command](chosen)
     except (Misconfigured, NotMigrated) as error:

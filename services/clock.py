@@ -27,8 +27,7 @@ business_clock = sa.Table(
 )
 
 
-_OFFSET = sa.select(business_clock.c.offset_seconds).where(business_clock.c.id == 1)
-_POSTGRES_NOW = sa.select(sa.func.clock_timestamp(), _OFFSET.scalar_subquery())
+_OFFSET = f"SELECT offset_seconds FROM {business_clock.name} WHERE id = 1"
 
 
 class Moment(NamedTuple):
@@ -55,10 +54,12 @@ class DatabaseClock:
 
     def read(self, conn: Connection) -> Moment:
         if conn.dialect.name == "postgresql":
-            wall, seconds = conn.execute(_POSTGRES_NOW).one()
+            with bulk.together(conn):  # with the BEGIN, if this is the first statement
+                found = bulk.ask(conn, f"SELECT clock_timestamp(), ({_OFFSET})")
+            ((wall, seconds),) = found
             wall = wall.astimezone(UTC)
         else:
-            wall, seconds = datetime.now(UTC), conn.scalar(_OFFSET)
+            wall, seconds = datetime.now(UTC), next(iter(bulk.ask(conn, _OFFSET)), (0,))[0]
         return Moment(wall + timedelta(seconds=seconds or 0), wall)
 
     def timers_may_fire(self, conn: Connection) -> bool:

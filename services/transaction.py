@@ -73,8 +73,9 @@ class Tx:
     def get(self, table: sa.Table, *key: Any) -> Row | None:
         """One row by primary key as this transaction sees it, buffered writes included."""
         for item in (self._item, self._done):
-            if key in item.rows.get(table, ()):
-                return item.rows[table][key]
+            rows = item.rows.get(table)
+            if rows is not None and key in rows:
+                return rows[key]
         place = (table, key)
         if place in self._read:
             return self._read[place]

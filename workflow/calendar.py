@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -27,7 +28,7 @@ class Calendar(msgspec.Struct, frozen=True):
 
     def today(self, now: datetime) -> date:
         """The local date at a moment."""
-        return now.astimezone(ZONES[self.zone]).date()
+        return _local_date(self.zone, now)
 
     def is_working(self, day: date) -> bool:
         return day.weekday() < SATURDAY and day not in self.holidays
@@ -42,6 +43,12 @@ class Calendar(msgspec.Struct, frozen=True):
     def end_of(self, day: date) -> datetime:
         """The moment (UTC) when a local day is over: a deadline on that day gives all of it."""
         return datetime.combine(day + DAY, time.min, ZONES[self.zone]).astimezone(UTC)
+
+
+@lru_cache(maxsize=64)
+def _local_date(zone: Zone, now: datetime) -> date:
+    """A whole batch is judged at one moment, and asks for its date for each of its cases."""
+    return now.astimezone(ZONES[zone]).date()
 
 
 def add_months(day: date, months: int) -> date:

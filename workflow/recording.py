@@ -59,15 +59,14 @@ def _own_fields(cls: type[ev.MutationEvent]) -> tuple[str, ...]:
 
 def _fields(q: Asked, rule: Transition, cls: type[ev.MutationEvent], direct: bool) -> dict[str, Any]:
     worked_out = _WORKED_OUT[cls](q) if cls in _WORKED_OUT else {}
-    sources = (q.command, q.mutation) if direct else (q.mutation,)
     fields: dict[str, Any] = {}
     for name in _own_fields(cls):
         if name in worked_out:
             fields[name] = worked_out[name]
-            continue
-        source = next((each for each in sources if hasattr(each, name)), None)
-        if source is not None:
-            fields[name] = getattr(source, name)
+        elif direct and hasattr(q.command, name):
+            fields[name] = getattr(q.command, name)
+        elif hasattr(q.mutation, name):
+            fields[name] = getattr(q.mutation, name)
         elif name == "reason_class" and rule.reason:
             fields[name] = rule.reason
     return fields

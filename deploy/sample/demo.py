@@ -55,7 +55,7 @@ class Embedded:
 
 @contextmanager
 def staged(home: Path) -> Iterator[tuple[Embedded, FaultyLog]]:
-    """The sample on a fresh SQLite file in a directory, over a log that repeats and delays, before the first morning."""
+    """The sample on a fresh SQLite file in a directory, over a log that repeats and delays, before day zero."""
     clock = SetClock(morning(DAY_ZERO), real_wall=True)
     config = Config(
         database_url=f"sqlite:///{home}/imbang.db",

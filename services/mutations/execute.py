@@ -45,11 +45,12 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(msgspec.Struct):
-    """A case in this batch: as it was read, and as it is now."""
+    """A case in this batch: as it was read, and as it is now. `changed_at`: the time of its last event, as read."""
 
     before: Mutation | None
     now: Mutation
     opened_at: datetime
+    changed_at: datetime
 
 
 def drafted_from(proposal: str) -> str:
@@ -81,9 +82,9 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
         stored = read.read_cases(tx._conn, ids)
         columns = ("topic", "part", "next", "fresh_at")
         read_to = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", ["authority", *TOPICS], columns)
-    for i, body, opened in stored:
+    for i, body, opened, changed in stored:
         state = _decode(body)
-        tx.memo["cases"][i] = Loaded(state, state, opened)
+        tx.memo["cases"][i] = Loaded(state, state, opened, changed)
         moves.append((state.person, state.move.target.position))
     sources = [case.now.move.source.position for case in cases(tx).values()]
     people, targets = {person for person, _ in moves}, {position for _, position in moves}
@@ -163,7 +164,9 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
     else:
         person, to = mutation.person, mutation.move.target.position
         source = mutation.move.source.position
-    known = read.facts(tx, tx.memo["authority"], actor, command.mutation, person, to, source)
+    # A clock that went back does not make a history go back.
+    moment = max(tx.now, case.changed_at) if case else tx.now
+    known = read.facts(tx, moment, tx.memo["authority"], actor, command.mutation, person, to, source)
     law = definition(mutation.definition) if mutation else _law(command, known)
     now = mutation
     for event in decide(law, mutation, command, known):
@@ -181,7 +184,7 @@ def _keep(tx: Tx, case: Loaded | None, now: Mutation) -> None:
     """The case as it is now, for later items of this batch; as it was, should this item fail after all."""
     loaded = cases(tx)
     if case is None:
-        loaded[now.id] = Loaded(None, now, tx.now)
+        loaded[now.id] = Loaded(None, now, tx.now, tx.now)
         tx.undo(lambda: loaded.pop(now.id, None))
     else:
         before, case.now = case.now, now
@@ -231,8 +234,8 @@ def finish(tx: Tx) -> None:
         if case.now is case.before:
             continue
         now, before = case.now, case.before
-        tx.upsert(table(Case), _row(now, case.opened_at, tx.now))
-        tx.known[PREFIX + now.id] = outbox.Head(before.version if before else 0, tx.now)
+        tx.upsert(table(Case), _row(now, case.opened_at, max(tx.now, case.changed_at)))
+        tx.known[PREFIX + now.id] = outbox.Head(before.version if before else 0, case.changed_at)
         for name in before.duties.keys() - now.duties.keys() if before else ():
             tx.delete(table(Asked), now.id, name)
         for name, duty in now.duties.items():

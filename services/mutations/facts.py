@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ from services.mutations.models import (
 )
 from services.mutations.reservations import Book
 from services.service import NotYet
-from services.transaction import Tx
+from services.transaction import Row, Tx
 from workflow.authority import Authority, Delegation, Holding, Office
 from workflow.calendar import Calendar, Zone
 from workflow.facts import Facts, LoadFacts, PersonFacts, PostFacts
@@ -42,16 +43,21 @@ def calendar() -> Calendar:
     return calendar_of(ZONE)
 
 
-def place(tx: Tx, position_id: str) -> Place:
-    """A position with where it stands; NotYet when `personnel` has not told of it."""
+def site(tx: Tx, position_id: str) -> tuple[Row, Row]:
+    """The rows of a position and of its unit; NotYet when `personnel` has not told of them."""
     post = tx.get(position, position_id)
     if post is None:
         raise NotYet(f"personnel/position/{position_id}")
     home = tx.get(unit, post["unit"])
     if home is None:
         raise NotYet(f"personnel/unit/{post['unit']}")
+    return post, home
+
+
+def place(post: Row, home: Row) -> Place:
+    """A position and where it stands."""
     return Place(
-        position=position_id,
+        position=post["id"],
         unit=home["id"],
         opd=home["opd"],
         instansi=home["instansi"],
@@ -61,24 +67,30 @@ def place(tx: Tx, position_id: str) -> Place:
 
 
 def facts(
-    tx: Tx, authority: Authority, actor: str | None, mutation: str, person_id: str, to: str, source: str | None
+    tx: Tx,
+    now: datetime,
+    authority: Authority,
+    actor: str | None,
+    mutation: str,
+    person_id: str,
+    to: str,
+    source: str | None,
 ) -> Facts:
     """The world as it is now for one case; `source` is the position it starts from, the person's own when it is new."""
     row = tx.get(person, person_id)
     if row is None:
         raise NotYet(f"personnel/person/{person_id}")
     book: Book = tx.memo["book"]
-    here, there = place(tx, source or row["position"]), place(tx, to)
-    post = tx.get(position, to) or {}
+    here, there = site(tx, source or row["position"]), site(tx, to)
     occupied = tx.memo["occupied"].get(to)
     if occupied is None:
         occupied = tx.read(sa.select(sa.func.count()).where(person.c.position == to)).scalar_one()
     return Facts(
-        now=tx.now,
+        now=now,
         actor=actor,
         authority=authority,
         calendar=calendar(),
-        pack=pack_on(calendar().today(tx.now)),
+        pack=pack_on(calendar().today(now)),
         person=PersonFacts(
             status=row["status"],
             since=row["since"],
@@ -88,19 +100,18 @@ def facts(
             running_share=sum(book.others("share", person_id, mutation).values()),
             last_duty_ended=row["last_duty_ended"],
         ),
-        source=here,
-        target=there,
-        post=PostFacts(places=post["places"], occupied=occupied, reserved=len(book.others("place", to, mutation))),
-        source_load=_load(tx, here.unit),
-        target_load=_load(tx, there.unit),
+        source=place(*here),
+        target=place(*there),
+        post=PostFacts(places=there[0]["places"], occupied=occupied, reserved=len(book.others("place", to, mutation))),
+        source_load=_load(here[1]),
+        target_load=_load(there[1]),
     )
 
 
-def _load(tx: Tx, unit_id: str) -> LoadFacts | None:
-    row = tx.get(unit, unit_id)
-    if row is None or row["ratio"] is None:
+def _load(home: Row) -> LoadFacts | None:
+    if home["ratio"] is None:
         return None
-    return LoadFacts(ratio=row["ratio"], staff=row["staff"], floor=row["floor"] or 0.0)
+    return LoadFacts(ratio=home["ratio"], staff=home["staff"], floor=home["floor"] or 0.0)
 
 
 def authority(conn: Connection, read_to: int) -> Authority:
@@ -144,5 +155,5 @@ def read_authority(conn: Connection, read_to: int | None = None) -> Authority:
 
 
 def read_cases(conn: Connection, ids: Iterable[str]) -> bulk.Found:
-    """Id, stored state and opening of these cases, locked in the order of their ids."""
-    return bulk.lookup(conn, table(Case), "id", ids, ("id", "body", "opened_at"), lock=True)
+    """Id, stored state, opening and last change of these cases, locked in the order of their ids."""
+    return bulk.lookup(conn, table(Case), "id", ids, ("id", "body", "opened_at", "changed_at"), lock=True)

@@ -40,7 +40,7 @@ class Knowledge:
     def learn(
         self, tx: Tx, people: Collection[str], positions: Iterable[str], book: Book, things: Iterable[Thing]
     ) -> None:
-        """Read what is not known yet of these people, positions and their units, and into the book who holds `things`."""
+        """Read what is not known yet of these people, positions and their units; into the book, who holds `things`."""
         conn = tx._conn
         with bulk.together(conn):
             strangers = self._unknown(person, people)

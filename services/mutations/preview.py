@@ -56,7 +56,7 @@ def preview(command: cmd.Draft, actor: str | None) -> Preview:
     tx.memo["book"].load(conn, things(command.person, command.to_position), lock=False)
     try:
         known = facts.facts(
-            tx, facts.read_authority(conn), actor, command.mutation, command.person, command.to_position, None
+            tx, tx.now, facts.read_authority(conn), actor, command.mutation, command.person, command.to_position, None
         )
     except NotYet as missing:
         raise not_known(missing.subject) from None

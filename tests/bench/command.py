@@ -1,4 +1,4 @@
-"""`imbang bench AREA`: measure an area, print it, and keep it in bench.json beside the other areas."""
+"""`imbang bench AREA`: measure an area, and keep it in bench.json beside the other areas."""
 
 from __future__ import annotations
 
@@ -20,12 +20,19 @@ def engine(cases: int, rounds: int, told: Told) -> dict[str, Any]:
     return report.figures(runner.measure(cases, rounds, told))
 
 
+#: Area -> what measures it and what makes lines for people of its figures.
 AREAS: dict[str, Callable[[int, int, Told], dict[str, Any]]] = {"engine": engine}
+TABLES = {"engine": report.table}
 
 
-def run(areas: list[str], cases: int, rounds: int) -> dict[str, Any]:
-    """Measure these areas, all by default; progress goes to standard error."""
+def run(area: str, cases: int, rounds: int) -> dict[str, Any]:
+    """Measure an area; returns its figures by its name. Progress goes to standard error."""
+    measured = {area: AREAS[area](cases, rounds, lambda line: print(line, file=sys.stderr, flush=True))}
     kept: dict[str, Any] = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
-    measured = {area: AREAS[area](cases, rounds, lambda line: print(line, file=sys.stderr)) for area in areas or AREAS}
     OUTPUT.write_text(json.dumps(kept | measured, indent=2, ensure_ascii=False) + "\n")
     return measured
+
+
+def text(measured: dict[str, Any]) -> list[str]:
+    """The figures as lines for people."""
+    return [line for area, figures in measured.items() for line in TABLES[area](figures)]

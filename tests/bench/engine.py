@@ -17,6 +17,7 @@ from services.migrate import migrate
 from services.mutations import SERVICE
 from services.mutations.models import Asked, Case, Reservation
 from tests.bench import flow, town
+from tests.bench.reference_e import Sizes
 
 #: What a finished case leaves no row in.
 PASSING = (table(Asked), table(Reservation), SERVICE.timer)
@@ -90,10 +91,10 @@ class Engine:
         if unfinished or missing or any(left.values()):
             raise AssertionError(f"{unfinished} cases unfinished, {missing} events missing, left over: {left}")
 
-    def event_bytes(self) -> int:
-        """The mean size of a stored event."""
+    def sizes(self) -> Sizes:
+        """The mean sizes of what is stored."""
         with self.app.databases.reader(SERVICE.name).connect() as conn:
-            return round(conn.scalar(sa.select(sa.func.avg(sa.func.length(SERVICE.outbox.event.c.body)))) or 0)
+            return Sizes(_mean_size(conn, SERVICE.outbox.event), _mean_size(conn, table(Case)))
 
     def close(self) -> None:
         self.app.runtime.stop()
@@ -101,6 +102,10 @@ class Engine:
 
 def _count(conn: sa.Connection, of: sa.Table, *where: sa.ColumnElement[bool]) -> int:
     return conn.scalar(sa.select(sa.func.count()).select_from(of).where(*where)) or 0
+
+
+def _mean_size(conn: sa.Connection, of: sa.Table) -> int:
+    return round(conn.scalar(sa.select(sa.func.avg(sa.func.length(of.c.body)))) or 0)
 
 
 def _giving(committer: Committer) -> Give:

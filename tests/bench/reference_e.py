@@ -1,13 +1,14 @@
 """Yardstick (e), the bare bound: what the database takes when a batch of messages leaves the least rows that could do.
 
-A message leaves one state row, one event row of as many bytes as the engine's, one claim and one position (its place in
-the outgoing order). Nothing is judged but the order of steps; claims and states are looked up once a batch; all is
-written by one upsert and three COPYs in one transaction. On SQLite the same rows by executemany.
+A message leaves one state row and one event row, each of as many bytes as the engine's, one claim and one position, its
+place in the outgoing order. Nothing is judged but the order of steps; claims and states are looked up once a batch; all
+is written by one upsert and three COPYs in one transaction. On SQLite the same rows by executemany.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -30,7 +31,8 @@ NEXT = {
     ("consulted", "sign"): "placed",
 }
 TABLES = {
-    "bound_state": "id {id} PRIMARY KEY, state text NOT NULL, agreed text NOT NULL, version integer NOT NULL",
+    "bound_state": "id {id} PRIMARY KEY, state text NOT NULL, agreed text NOT NULL, version integer NOT NULL, "
+    "body {bytes} NOT NULL",
     "bound_event": "event_id {id} PRIMARY KEY, subject text NOT NULL, version integer NOT NULL, type text NOT NULL, "
     "time {moment} NOT NULL, correlation text NOT NULL, causation text NOT NULL, body {bytes} NOT NULL, "
     "hash {bytes} NOT NULL, UNIQUE (subject, version)",
@@ -38,21 +40,43 @@ TABLES = {
     "bound_position": "seq {serial}, event_id {id} NOT NULL",
 }
 COLUMNS = {
-    "bound_state": ("id", "state", "agreed", "version"),
+    "bound_state": ("id", "state", "agreed", "version", "body"),
     "bound_event": ("event_id", "subject", "version", "type", "time", "correlation", "causation", "body", "hash"),
     "bound_claim": ("message", "fingerprint"),
     "bound_position": ("event_id",),
 }
-OVERWRITE = (
-    "ON CONFLICT (id) DO UPDATE SET (state, agreed, version) = (excluded.state, excluded.agreed, excluded.version)"
-)
+OVERWRITE = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in COLUMNS["bound_state"][1:])
 
 Row = tuple[Any, ...]
 State = tuple[str, str, int]
 
 
+class Sizes(NamedTuple):
+    """Bytes of the stored bodies, as the engine has them."""
+
+    event: int
+    state: int
+
+
+class Bodies:
+    """Bytes in place of stored bodies; no two alike, or the database's log would leave out what did not change."""
+
+    def __init__(self, sizes: Sizes):
+        self.sizes, self._noise, self._at = sizes, os.urandom(1 << 16), 0
+
+    def event(self) -> bytes:
+        return self._some(self.sizes.event)
+
+    def state(self) -> bytes:
+        return self._some(self.sizes.state)
+
+    def _some(self, size: int) -> bytes:
+        self._at = (self._at + 61) % (len(self._noise) - size)
+        return self._noise[self._at : self._at + size]
+
+
 class Written(NamedTuple):
-    """The rows of a batch."""
+    """The rows of a batch; of the states what is judged, without the body."""
 
     states: dict[str, State]
     events: list[Row]
@@ -60,7 +84,7 @@ class Written(NamedTuple):
     positions: list[Row]
 
 
-def plan(batch: Sequence[dict[str, Any]], seen: set[str], states: dict[str, State], body: bytes) -> Written:
+def plan(batch: Sequence[dict[str, Any]], seen: set[str], states: dict[str, State], bodies: Bodies) -> Written:
     """What a batch leaves, a later message building on an earlier one of its case."""
     written, now = Written({}, [], [], []), datetime.now(UTC).isoformat()
     for message in batch:
@@ -74,7 +98,7 @@ def plan(batch: Sequence[dict[str, Any]], seen: set[str], states: dict[str, Stat
             raise AssertionError(f"{case} is not agreed")
         agreed += f"{step}," if step in ("answer", "release", "receive") else ""
         states[case] = written.states[case] = (NEXT[state, step], agreed, version + 1)
-        event, subject = ids.new(), f"mutations/mutation/{case}"
+        event, subject, body = ids.new(), f"mutations/mutation/{case}", bodies.event()
         written.events.append(
             (event, subject, version + 1, step, now, message["correlation"], message["id"], body, body[:32])
         )
@@ -84,10 +108,10 @@ def plan(batch: Sequence[dict[str, Any]], seen: set[str], states: dict[str, Stat
 
 
 class Bound:
-    """The bound on PostgreSQL. `event_bytes`: the size of an event's body."""
+    """The bound on PostgreSQL."""
 
-    def __init__(self, url: str, event_bytes: int):
-        self.body = b"e" * event_bytes
+    def __init__(self, url: str, sizes: Sizes):
+        self.bodies = Bodies(sizes)
         self.conn = psycopg.connect(url)
         serial = "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
         types = {"id": "uuid", "bytes": "bytea", "moment": "timestamptz", "serial": serial}
@@ -104,12 +128,11 @@ class Bound:
         cases = sorted({m["command"]["mutation"] for m in messages})
         read = "SELECT id::text, state, agreed, version FROM bound_state WHERE id = ANY(%s::uuid[])"
         cursor.execute(f"{read} ORDER BY id FOR UPDATE", (cases,))
-        written = plan(messages, seen, {row[0]: row[1:] for row in cursor}, self.body)
-        states = [(case, *state) for case, state in sorted(written.states.items())]
-        cursor.execute(
-            f"INSERT INTO bound_state SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::int[]) {OVERWRITE}",
-            [list(column) for column in zip(*states, strict=True)],
-        )
+        written = plan(messages, seen, {row[0]: row[1:] for row in cursor}, self.bodies)
+        states = [(case, *state, self.bodies.state()) for case, state in sorted(written.states.items())]
+        arrays = "unnest(%b::uuid[], %b::text[], %b::text[], %b::int[], %b::bytea[])"
+        upsert = f"INSERT INTO bound_state SELECT * FROM {arrays} {OVERWRITE}"
+        cursor.execute(upsert, [list(column) for column in zip(*states, strict=True)])
         self._copy("bound_event", written.events)
         self._copy("bound_claim", written.claims)
         self._copy("bound_position", written.positions)
@@ -135,8 +158,8 @@ class Bound:
 class BoundFile:
     """The bound on one SQLite file, with `synchronous=FULL`."""
 
-    def __init__(self, path: Path, event_bytes: int):
-        self.body = b"e" * event_bytes
+    def __init__(self, path: Path, sizes: Sizes):
+        self.bodies = Bodies(sizes)
         self.conn = sqlite3.connect(path, isolation_level=None)
         for pragma in ("journal_mode=WAL", "synchronous=FULL"):
             self.conn.execute(f"PRAGMA {pragma}")
@@ -150,8 +173,9 @@ class BoundFile:
         sent, cases = [m["id"] for m in messages], sorted({m["command"]["mutation"] for m in messages})
         seen = {row[0] for row in self._among("bound_claim", "message", sent)}
         states = {row[0]: row[1:] for row in self._among("bound_state", "id, state, agreed, version", cases)}
-        written = plan(messages, seen, states, self.body)
-        self._insert("bound_state", [(case, *state) for case, state in written.states.items()], OVERWRITE)
+        written = plan(messages, seen, states, self.bodies)
+        rows = [(case, *state, self.bodies.state()) for case, state in written.states.items()]
+        self._insert("bound_state", rows, OVERWRITE)
         self._insert("bound_event", written.events)
         self._insert("bound_claim", written.claims)
         self._insert("bound_position", written.positions)

@@ -6,6 +6,7 @@ tables, so that plans and prepared statements are those of a database in use.
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 import time
@@ -29,7 +30,8 @@ from tests.bench.reference_e import Bound, BoundFile
 SETTINGS = {"fsync": "on", "synchronous_commit": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
 BATCH = 100
 THREADS = 16
-#: Single steps get this much less work than batches, so that no contestant has the machine for long.
+#: Single steps get this much less work than batches, waiting threads a quarter of it, so that no contestant has the
+#: machine for long.
 FEWER = 10
 DATABASES = ("engine", "served", "d", "e")
 
@@ -41,7 +43,7 @@ class Rounds:
     """All contestants, and what was read of each, round by round."""
 
     def __init__(self, server: Postgres, directory: Path, cases: int, held: ExitStack):
-        self.cases, self.fewer = cases, max(THREADS, cases // FEWER)
+        self.cases, self.fewer, self.waiting = cases, max(THREADS, cases // FEWER), max(THREADS, cases // 4)
         self.readings: dict[str, list[Reading]] = defaultdict(list)
         self.bytes_a_case: dict[str, float] = {}
         self.urls = {name: server.url(_created(server, name)) for name in DATABASES}
@@ -51,10 +53,12 @@ class Rounds:
         )
         self.engine.refresh()
         in_batches(self.engine.take, flow.messages(self.fewer), BATCH)
-        self.event_bytes = self.engine.event_bytes()
+        self.sizes = self.engine.sizes()
         self.d = held.enter_context(closing(StepByStep(self.urls["d"])))
-        self.e = held.enter_context(closing(Bound(self.urls["e"], self.event_bytes)))
-        self.file_e = held.enter_context(closing(BoundFile(directory / "bound.db", self.event_bytes)))
+        self.e = held.enter_context(closing(Bound(self.urls["e"], self.sizes)))
+        self.file_e = held.enter_context(closing(BoundFile(directory / "bound.db", self.sizes)))
+        gc.collect()
+        gc.freeze()  # as a serving process does when it is built
         self.gauge = held.enter_context(closing(Gauge(server.pid or 0, server.url())))
 
     def run(self, rounds: int, told: Callable[[str], None]) -> None:
@@ -76,7 +80,7 @@ class Rounds:
 
     def _single(self) -> int:
         """How many cases a round gives to (d)."""
-        return self.fewer + self.fewer // THREADS * THREADS
+        return self.fewer + self.waiting // THREADS * THREADS
 
     def _round(self) -> None:
         queued, few = flow.messages(self.cases), flow.messages(self.fewer)
@@ -103,7 +107,7 @@ class Rounds:
 
     def _threads(self, name: str, give: Give) -> None:
         """Sixteen clients with cases of their own, each waiting for its command before it sends the next."""
-        each = self.fewer // THREADS
+        each = self.waiting // THREADS
         parts = [flow.messages(each, number * each) for number in range(THREADS)]
         self._read(name, [raw for part in parts for raw in part], lambda: at_once(give, parts))
 

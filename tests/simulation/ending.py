@@ -1,4 +1,4 @@
-"""What is judged once, when all is quiet, with the engine's own tools: the ledger of the demo, the audit, the rebuild."""
+"""What is judged once, when all is quiet, with the engine's own tools: ledger of the demo, audit, rebuild."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ History = list[dict[str, Any]]
 
 def broken(conn: sqlite3.Connection, mutation: str, offices: Offices) -> Iterator[str]:
     """The promises that are broken in one case; nothing for a case that does not exist."""
-    rows = conn.execute("SELECT * FROM mutations_event WHERE subject = ? ORDER BY subject_version", (PREFIX + mutation,))
+    query = "SELECT * FROM mutations_event WHERE subject = ? ORDER BY subject_version"
+    rows = conn.execute(query, (PREFIX + mutation,))
     envelopes = []
     for n, row in enumerate(rows, start=1):
         envelope = json.loads(row["body"])

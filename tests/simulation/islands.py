@@ -34,7 +34,8 @@ SEATS = {
 }
 HEADS = (5, 7)
 TASK = "layanan"
-ENDPOINTS = {f"00000000-0000-4000-a000-00000000000{n}": scope for n, scope in enumerate(("*", "8200", "8272.kesehatan"))}
+SCOPES = ("*", "8200", "8272.kesehatan")
+ENDPOINTS = {f"00000000-0000-4000-a000-00000000000{n}": scope for n, scope in enumerate(SCOPES)}
 
 
 def person(number: int) -> str:

@@ -20,7 +20,7 @@ from tests.simulation.islands import UNITS, person, post
 from workflow import commands as cmd
 
 PAPER = "b" * 64
-GATES = {gate: PAPER for gate in ("G2", "G3", "G7", "G8")}
+GATES = dict.fromkeys(("G2", "G3", "G7", "G8"), PAPER)
 REASON = "service_need"
 ORIGINS = ("opd", "opd", "load", "own_request", "programme", "leader_instruction")
 
@@ -151,7 +151,8 @@ def draft(random: Random, today: date, mutation: str) -> Wish:
     target = random.choice(home if random.random() < 0.95 else UNITS)
     temporary = random.random() < 0.6
     start = today + timedelta(days=random.choice((1, 5, 20, -3)))
-    until = start + timedelta(days=random.choice((6, 25, 60, 120, 170))) if temporary != (random.random() < 0.02) else None
+    dated = temporary != (random.random() < 0.02)
+    until = start + timedelta(days=random.choice((6, 25, 60, 120, 170))) if dated else None
     command = cmd.Draft(
         mutation=mutation,
         person=person(mover),

@@ -44,8 +44,8 @@ def main() -> int:
             print(f"seed {seed}, step {taken}: {violation}", file=sys.stderr)
             print(f"again: make soak STEPS={taken} SEED={seed}", file=sys.stderr)
             break
-    summary = {"seed": asked.seed, "steps": done, "faults": dict(sorted(faults.items())), "violations": int(bool(violation))}
-    print(json.dumps(summary))
+    met = dict(sorted(faults.items()))
+    print(json.dumps({"seed": asked.seed, "steps": done, "faults": met, "violations": int(bool(violation))}))
     return int(bool(violation))
 
 

@@ -52,7 +52,8 @@ EVER = {
         "SELECT key FROM mutations_reservation WHERE kind = 'person' GROUP BY key HAVING count(*) > 1"
     ),
     "a person is promised more than whole": (
-        "SELECT key, sum(share) FROM mutations_reservation WHERE kind = 'share' GROUP BY key HAVING sum(share) > 1.000001"
+        "SELECT key, sum(share) FROM mutations_reservation WHERE kind = 'share' "
+        "GROUP BY key HAVING sum(share) > 1.000001"
     ),
     "a place is promised twice": (
         "SELECT key FROM mutations_reservation r JOIN mutations_position p ON p.id = r.key WHERE r.kind = 'place' "
@@ -101,7 +102,9 @@ QUIET = {
         "SELECT mutation FROM personnel_duty WHERE back_on IS NULL"
     ),
     "a person lends more than they have": "SELECT person FROM workload_seat WHERE share < -0.000001",
-    "an event was never sealed": "SELECT event_id FROM ({events}) WHERE event_id NOT IN (SELECT event_id FROM audit_entry)",
+    "an event was never sealed": (
+        "SELECT event_id FROM ({events}) WHERE event_id NOT IN (SELECT event_id FROM audit_entry)"
+    ),
     "a public event was never a message": (
         "SELECT event_id FROM mutations_event WHERE type IN ('mutation.proposed', 'decree.issued', 'temp.returned') "
         "AND event_id NOT IN (SELECT event FROM webhooks_delivery)"

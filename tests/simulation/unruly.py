@@ -1,4 +1,4 @@
-"""A log at its worst: besides the faults of the sample's, it reorders across keys and lets a consumer lose its place."""
+"""A log at its worst: beside the faults of the sample's, it reorders across keys and lets consumers lose their place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from events.log import EventLog, Place, Position, Positions, Reader, Record
 
 
 class UnrulyLog(FaultyLog):
-    """`moves`: how often a consumer lost what it had in hand and began again where its database says, or behind that."""
+    """`moves`: how often a consumer lost what it had in hand and began again where its database says, or behind it."""
 
     def __init__(self, inner: EventLog, seed: int, rate: float):
         super().__init__(inner, seed, rate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -52,12 +53,18 @@ def test_kafka_keeps_what_it_acknowledged_when_it_is_killed(own_kafka: Kafka) ->
 
 
 def test_chromium_renders_a_page(chromium: Path) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        page = browser.new_page()
-        page.goto("data:text/html,<h1>Imbang</h1><script>document.title = 2 * 21</script>")
-        assert (page.inner_text("h1"), page.title()) == ("Imbang", "42")
-        browser.close()
+    def rendered() -> tuple[str, str]:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+            page = browser.new_page()
+            page.goto("data:text/html,<h1>Imbang</h1><script>document.title = 2 * 21</script>")
+            found = page.inner_text("h1"), page.title()
+            browser.close()
+            return found
+
+    # In a thread of its own: the browser tests of this worker keep a Playwright open, and one thread has one.
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(rendered).result() == ("Imbang", "42")
 
 
 def test_a_missing_part_is_skipped_and_named_in_the_last_line() -> None:
