@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import sqlalchemy as sa
 import structlog
 from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -84,6 +85,14 @@ def install_problems(app: Flask) -> None:
     def unknown(error: OutcomeUnknown) -> Response:
         words = Words("Kirim lagi dengan kunci yang sama.", "Send it again with the same key.")
         return problem(503, title(error), str(error), remedy=pick(words), headers={"Retry-After": "2"})
+
+    @app.errorhandler(sa.exc.OperationalError)
+    @app.errorhandler(sa.exc.InterfaceError)
+    def away(error: sa.exc.DBAPIError) -> Response:
+        log.warning("database away", path=request.path, error=type(error.orig).__name__)
+        words = Words("Basis data sedang tidak terjangkau.", "The database is out of reach just now.")
+        again = Words("Coba lagi sebentar; yang terjawab tersimpan.", "Try again; what was answered is kept.")
+        return problem(503, "Database away", pick(words), remedy=pick(again), headers={"Retry-After": "2"})
 
     @app.errorhandler(Reused)
     def reused(error: Reused) -> Response:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -49,8 +50,8 @@ class Runtime:
         self._readers: dict[str, Reader] = {}
         self._beaten: dict[str, datetime] = {}
         self._threads: list[threading.Thread] = []
-        self._wakes: list[threading.Event] = []
-        committer.committed = self._wake
+        self._wakes: dict[str, list[threading.Event]] = defaultdict(list)
+        committer.committed = lambda: self._wake("relay", "work")
 
     # -- one turn ----------------------------------------------------------------------------------------------------
 
@@ -80,7 +81,10 @@ class Runtime:
     def relay(self, service: Service) -> int:
         """Hand one batch of recorded events to the log, or, when there is none, now and then a watermark."""
         with self.databases.writer(service.name).begin() as conn:
-            return outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
+            done = outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
+        if done:
+            self._wake("read")
+        return done
 
     def _beat(self, service: Service, conn: Connection) -> int:
         if not service.beats:
@@ -107,6 +111,8 @@ class Runtime:
         except Exception:
             reader.rewind()
             raise
+        if records:
+            self._wake("retry")
         return len(records)
 
     def fire(self, service: Service) -> int:
@@ -158,6 +164,8 @@ class Runtime:
 
     def _offer(self, service: str, batch: Batch) -> None:
         """Commit background work: on the crank's own thread at once, from any other when its turn comes."""
+        if not len(batch):
+            return
         if threading.current_thread() is self._crank:
             self.committer.run(self.committer.services[service], batch)
         else:
@@ -231,7 +239,7 @@ class Runtime:
     def _employ(self, service: Service) -> None:
         """The workers of a service, one job each: a slow one holds up no other. One at a time looks for work."""
         looking, wake = threading.Lock(), threading.Event()
-        self._wakes.append(wake)
+        self._wakes["work"].append(wake)
 
         def work() -> int:
             with looking:
@@ -254,7 +262,7 @@ class Runtime:
 
     def _loop(self, step: Callable[[Service], int], service: Service) -> Callable[[], None]:
         wake = threading.Event()
-        self._wakes.append(wake)
+        self._wakes[step.__name__].append(wake)
 
         def run() -> None:
             while not self.stopping.is_set():
@@ -277,9 +285,11 @@ class Runtime:
             self.stopping.wait(POLL)
             return 0
 
-    def _wake(self) -> None:
-        for wake in self._wakes:
-            wake.set()
+    def _wake(self, *steps: str) -> None:
+        """There may be work for these steps; the others look by themselves every second."""
+        for step in steps:
+            for wake in self._wakes[step]:
+                wake.set()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Finish the running step and let go of everything."""
@@ -287,7 +297,7 @@ class Runtime:
         others = [t for t in self._threads if t is not self._committing]
         for flag, threads in ((self.stopping, others), (self._stopped, self._threads)):
             flag.set()
-            self._wake()
+            self._wake(*self._wakes)
             with self.committer.arrived:
                 self.committer.arrived.notify_all()
             for thread in threads:

@@ -41,20 +41,21 @@ class Knowledge:
         self, tx: Tx, people: Collection[str], positions: Iterable[str], book: Book, things: Iterable[Thing]
     ) -> None:
         """Read what is not known yet of these people, positions and their units; into the book, who holds `things`."""
-        conn = tx._conn
+        conn, strangers = tx._conn, self._unknown(person, people)
         with bulk.together(conn):
-            strangers = self._unknown(person, people)
             found = bulk.lookup(conn, person, "id", strangers, person.columns.keys())
-            book.load(conn, things)
-            self._add(person, strangers, found)
-            homes = {row["position"] for p in people if (row := self.rows[person, (p,)])}
-            places = self._unknown(position, homes.union(positions))
-            posts = bulk.lookup(conn, position, "id", places, position.columns.keys())
-            units = bulk.lookup(conn, unit, "id", places, unit.columns.keys(), via=position.c.unit)
-            taken = bulk.count(conn, person, "position", places)
-        self._add(position, places, posts)
-        self._add(unit, (), units)
-        self.occupied |= dict.fromkeys(places, 0) | dict(taken)
+            reserved = book.ask(conn, things)
+        self._add(person, strangers, found)
+        book.enter(reserved)
+        homes = {row["position"] for p in people if (row := self.rows[person, (p,)])}
+        if places := self._unknown(position, homes.union(positions)):
+            with bulk.together(conn):
+                posts = bulk.lookup(conn, position, "id", places, position.columns.keys())
+                units = bulk.lookup(conn, unit, "id", places, unit.columns.keys(), via=position.c.unit)
+                taken = bulk.count(conn, person, "position", places)
+            self._add(position, places, posts)
+            self._add(unit, (), units)
+            self.occupied |= dict.fromkeys(places, 0) | dict(taken)
 
     def _unknown(self, of: sa.Table, keys: Iterable[str]) -> list[str]:
         return [key for key in keys if (of, (key,)) not in self.rows]

@@ -28,14 +28,20 @@ class Book:
 
     def load(self, conn: Connection, things: Iterable[Thing], *, lock: bool = True) -> None:
         """Lock these things against other instances, in order, and read who holds them."""
+        self.enter(self.ask(conn, things, lock=lock))
+
+    def ask(self, conn: Connection, things: Iterable[Thing], *, lock: bool = True) -> bulk.Found:
+        """The first half of `load`, to travel together with other questions."""
         wanted = sorted({t for t in things if t not in self.held})
-        if not wanted:
-            return
         if lock:
             bulk.lock(conn, [f"{kind}/{key}" for kind, key in wanted])
         self.held |= {t: {} for t in wanted}
         columns = ("key", "kind", "mutation", "share")
-        for key, kind, mutation, share in bulk.lookup(conn, reservation, "key", {k for _, k in wanted}, columns):
+        return bulk.lookup(conn, reservation, "key", {key for _, key in wanted}, columns)
+
+    def enter(self, found: bulk.Found) -> None:
+        """The second half of `load`."""
+        for key, kind, mutation, share in found:
             self._hold((kind, key), mutation, share)
 
     def others(self, kind: str, key: str, mutation: str) -> dict[str, float]:

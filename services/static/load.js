@@ -45,7 +45,8 @@ function layOut(units, width, height) {
   }
 }
 
-// Names for the units that lack or spare most people, where one covers no circle and no other name: unit -> position.
+// Names for the units that lack or spare most people, where one covers no circle and no other name, close by or a line
+// further off: unit -> {position, offset}.
 function nameUnits(circles, width) {
   const names = new Map();
   const boxes = [];
@@ -56,13 +57,17 @@ function nameUnits(circles, width) {
   const fits = ({ unit, x, y, r }) => {
     const half = (unit.name.length * NAME_PX.width) / 2;
     const [aside, over] = [r + half + 4, r + NAME_PX.height / 2 + 3];
-    const ways = [["top", 0, over], ["bottom", 0, -over], ["right", aside, 0], ["left", -aside, 0]];
-    for (const [position, dx, dy] of ways) {
-      const box = { x: x + dx, half, y: y + dy };
+    const line = NAME_PX.height + 1;
+    const ways = [
+      ["top", 0, over, 0], ["bottom", 0, -over, 0], ["right", aside, 0, 0], ["left", -aside, 0, 0],
+      ["top", 0, over, line], ["bottom", 0, -over, -line],
+    ];
+    for (const [position, dx, dy, off] of ways) {
+      const box = { x: x + dx, half, y: y + dy + off };
       const inside = box.x - half >= -MARGIN.left && box.x + half <= width + MARGIN.right;
       if (inside && !circles.some(covers(box)) && !boxes.some(clashes(box))) {
         boxes.push(box);
-        names.set(unit.unit, position);
+        names.set(unit.unit, { position, offset: [0, -off] });
         return true;
       }
     }
@@ -127,7 +132,7 @@ function options({ units, thresholds, opd, words }, width, height) {
             borderColor: colour, borderWidth: 1.5, borderType: unit.fresh ? "solid" : "dashed",
           },
           label: {
-            show: names.has(unit.unit), position: names.get(unit.unit), formatter: unit.name, distance: 3, fontSize: 11,
+            show: names.has(unit.unit), ...names.get(unit.unit), formatter: unit.name, distance: 3, fontSize: 11,
             color: token("--ink"),
           },
         };

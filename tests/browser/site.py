@@ -8,10 +8,11 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from deploy.daemon import Daemon
+from deploy.daemon import Daemon, wait_until
 from deploy.native import free_ports
 from tests.stations import Stations
 
@@ -33,22 +34,38 @@ class Site(Daemon):
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Return when the pages can be asked for."""
+        """Return when the pages can be asked for, and what is known of offices is fresh enough to act by."""
         self.directory.mkdir(exist_ok=True)
+        known = self._known_until()
         own = SETTINGS | {
-            "DATABASE_URL": f"sqlite:///{self.directory / 'imbang.db'}",
+            "DATABASE_URL": f"sqlite:///{self._database}",
             "IMBANG_DIRECTORY": str(self.directory),
             "IMBANG_PORT": str(self.port),
         }
         settings = [f"{name}={value}" for name, value in own.items()]
         run = [sys.executable, "-m", "services", "run", "--demo", "--directory", str(self.directory)]
         self.spawn(["env", *settings, *run], self._answers, LOADING_SECONDS)
+        assert wait_until(lambda: self._known_until() != known, LOADING_SECONDS), "nothing new is known of offices"
 
     def events(self, service: str, type: str) -> int:
         """How many events of a type a service has recorded, counted in its database behind its back."""
-        with closing(sqlite3.connect(f"file:{self.directory / 'imbang.db'}?mode=ro", uri=True)) as database:
-            counted = database.execute(f"SELECT count(*) FROM {service}_event WHERE type = ?", (type,))
-            return int(counted.fetchone()[0])
+        return int(self._value(f"SELECT count(*) FROM {service}_event WHERE type = ?", type))
+
+    def _known_until(self) -> str | None:
+        """Until when the service `mutations` knows who holds which office; None without a database."""
+        if not self._database.exists():
+            return None
+        query = "SELECT max(fresh_at) FROM mutations_log_position WHERE topic = ?"
+        known: str | None = self._value(query, "authority")
+        return known
+
+    def _value(self, query: str, *parameters: str) -> Any:
+        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as database:
+            return database.execute(query, parameters).fetchone()[0]
+
+    @property
+    def _database(self) -> Path:
+        return self.directory / "imbang.db"
 
     def _answers(self) -> bool:
         try:

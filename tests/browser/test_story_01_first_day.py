@@ -54,6 +54,7 @@ def test_the_first_day_of_the_head_of_the_personnel_agency(own_site: Site, visit
     expect(page.locator("#alarms li").first).to_contain_text(NAME)
     film.take(page, "five working days later: an alarm")
     if language == "en" and (picture := os.environ.get("IMBANG_SCREENSHOT")):
+        head.open("/workload/")
         page.set_viewport_size({"width": 1280, "height": 1040})
         expect(page.locator("#picture svg text").filter(has_text="1.10")).to_be_visible()
         page.screenshot(path=Path(picture))

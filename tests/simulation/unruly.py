@@ -1,4 +1,4 @@
-"""A log at its worst: beside the faults of the sample's, it reorders across keys and lets consumers lose their place."""
+"""A log at its worst: it also reorders across keys, and consumers lose their place."""
 
 from __future__ import annotations
 
