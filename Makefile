@@ -4,10 +4,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+STEPS ?= 100000
+SEED ?= 1
 FAST := not (postgres or kafka or browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down test check stories bench provision lock
+.PHONY: help run demo up down test check stories bench soak provision lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +36,9 @@ check: .venv/dev ## lint, types and fast tests, in under a minute
 
 stories: .venv/dev provision ## the acceptance stories in a real browser, with film strips in var/stories
 	@$(BIN)/python -m tests.browser.stories
+
+soak: .venv/dev ## simulate STEPS random steps from SEED under every fault; exits non-zero when a promise broke
+	$(BIN)/python -m tests.simulation.soak --steps=$(STEPS) --seed=$(SEED)
 
 bench: .venv/dev provision ## measure the engine against its yardsticks, on its own PostgreSQL; writes bench.json
 	@$(BIN)/imbang bench

@@ -205,10 +205,11 @@ def _among(
     conversions: Conversions = (),
     via: sa.Column[Any] | None = None,
 ) -> Found:
-    (kind,) = _types(table, (key,), conn.dialect)
+    given, name = (table, key) if via is None else (via.table, primary_key(via.table)[0])
+    (kind,) = _types(given, (name,), conn.dialect)
     among = f"= ANY(%b::{kind}[])" if conn.dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
     if via is not None:
-        among = f'IN (SELECT "{via.name}" FROM "{via.table.name}" WHERE "{primary_key(via.table)[0]}" {among})'
+        among = f'IN (SELECT "{via.name}" FROM "{given.name}" WHERE "{name}" {among})'
     return _ask(conn, f'SELECT {what} FROM "{table.name}" WHERE "{key}" {among}{tail}', values, conversions)
 
 

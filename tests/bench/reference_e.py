@@ -129,14 +129,18 @@ class Bound:
         read = "SELECT id::text, state, agreed, version FROM bound_state WHERE id = ANY(%s::uuid[])"
         cursor.execute(f"{read} ORDER BY id FOR UPDATE", (cases,))
         written = plan(messages, seen, {row[0]: row[1:] for row in cursor}, self.bodies)
+        if written.claims:
+            self._write(written)
+        self.conn.commit()
+
+    def _write(self, written: Written) -> None:
         states = [(case, *state, self.bodies.state()) for case, state in sorted(written.states.items())]
         arrays = "unnest(%b::uuid[], %b::text[], %b::text[], %b::int[], %b::bytea[])"
         upsert = f"INSERT INTO bound_state SELECT * FROM {arrays} {OVERWRITE}"
-        cursor.execute(upsert, [list(column) for column in zip(*states, strict=True)])
+        self.conn.execute(upsert, [list(column) for column in zip(*states, strict=True)])
         self._copy("bound_event", written.events)
         self._copy("bound_claim", written.claims)
         self._copy("bound_position", written.positions)
-        self.conn.commit()
 
     def _copy(self, table: str, rows: Iterable[Row]) -> None:
         columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS[table]))

@@ -33,6 +33,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             position=OTHER, unit=DONOR, title="Pengelola", kind="pelaksana", family="f", job_class=6, places=1
         ),
     )
+    made.drain()
     propose(made)  # after it the helper is known, with both positions and their units
     yield made
     made.close()
