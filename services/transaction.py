@@ -157,6 +157,7 @@ class Tx:
             if item.savepoint is not None and item.savepoint.is_active:
                 item.savepoint.rollback()
                 self._read.clear()
+                self.remembered = {}  # earlier items may have changed these rows; now only the database says so
             for action in reversed(item.undo):
                 action()
             raise
