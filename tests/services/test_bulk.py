@@ -47,12 +47,14 @@ def conn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Connecti
     sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path / 'bulk.db'}" if sqlite else driver(request.getfixturevalue("postgres_url"))
     engine = sa.create_engine(url)
+    if sqlite:  # on PostgreSQL the role would have no right to a table that no migration made
+        prepared(engine, WRITER)
     metadata.create_all(engine)
-    engine.dispose()
-    engine = prepared(sa.create_engine(url), WRITER)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def everything(conn: sa.Connection) -> list[bulk.Row]:
