@@ -98,13 +98,16 @@ def test_a_list_is_where_it_was_left_after_looking_at_one_of_its_rows(site: Site
     visitor.open("/workload/")
     page.locator("#opd").select_option(label="Dinas Kependudukan dan Pencatatan Sipil")
     page.locator(".filter button").click()
+    expect(page).to_have_url(re.compile("opd="))
+    expect(page.locator("tbody tr").last).to_be_visible()
     left = page.url
     rows = page.locator("tbody tr").count()
     page.locator("tbody th a").last.click()
+    expect(page).to_have_url(re.compile("/workload/units/"))
     unit = page.url
     page.go_back()
-    assert page.url == left
-    assert page.locator("tbody tr").count() == rows
+    expect(page).to_have_url(left)
+    expect(page.locator("tbody tr")).to_have_count(rows)
     expect(page.locator("#opd option:checked")).to_have_text("Dinas Kependudukan dan Pencatatan Sipil")
     page.go_forward()
-    assert page.url == unit
+    expect(page).to_have_url(unit)

@@ -82,4 +82,5 @@ class UnderFire(OnCluster):
         parts = {part.directory.name: part for part in self.cluster.parts}
         for name in victims:
             parts[name].kill()
+        self.app.committer.close()
         self.app.databases.close()  # the observer's own connections died with the database
