@@ -15,7 +15,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/runtime ## serve the sample province on http://127.0.0.1:8000
-	$(BIN)/imbang run
+	$(BIN)/imbang run --demo
 
 demo: .venv/runtime ## tell the main job, headless, in under a minute
 	$(BIN)/imbang demo

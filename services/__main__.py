@@ -10,12 +10,14 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import waitress
+from waitress import wasyncore
 
 from services.app import NAMES, SERVICES, Application, build
 from services.config import Config, Misconfigured, from_environment
@@ -25,6 +27,8 @@ from services.migrate import NotMigrated, migrate
 
 Command = Callable[[argparse.Namespace], int]
 COMMANDS: dict[str, Command] = {}
+#: Seconds that requests in hand have to end when the process is told to stop.
+GRACE = 10
 
 
 def command(name: str) -> Callable[[Command], Command]:
@@ -39,7 +43,7 @@ def command(name: str) -> Callable[[Command], Command]:
 
 @command("run")
 def run(arguments: argparse.Namespace) -> int:
-    """Serve every screen on http://127.0.0.1:8000, with the sample province unless IMBANG_DEMO=0."""
+    """Serve every screen on http://127.0.0.1:8000; with --demo or IMBANG_DEMO=1, the sample province on them."""
     config = _config(demo=arguments.demo)
     databases = Databases(config)
     migrate(databases, SERVICES)
@@ -61,8 +65,10 @@ def serve(app: Application) -> int:
     stop = threading.Event()
 
     def ended(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         stop.set()
-        server.close()
+        server.pull_trigger()
 
     signal.signal(signal.SIGINT, ended)
     signal.signal(signal.SIGTERM, ended)
@@ -70,13 +76,22 @@ def serve(app: Application) -> int:
     gc.freeze()  # what is built now lives as long as the process: the collector need not look at it again
     app.runtime.start()
     print(f"Imbang: http://{app.config.host}:{app.config.port}", flush=True)
-    try:
-        server.run()
-    except OSError:
-        if not stop.is_set():
-            raise
+    while not stop.is_set():
+        server.asyncore.loop(timeout=1, map=server._map, count=1, use_poll=True)
+    _answer_the_last(server)
     app.runtime.stop()
     return 0
+
+
+def _answer_the_last(server: Any) -> None:
+    """Take no more connections, and answer what was asked already. Waitress itself would wait until browsers, which
+    keep their idle connections for minutes, let them go."""
+    wasyncore.dispatcher.close(server)
+    deadline = time.monotonic() + GRACE
+    while time.monotonic() < deadline and any(
+        channel.requests or channel.request or channel.total_outbufs_len for channel in server.active_channels.values()
+    ):
+        server.asyncore.loop(timeout=0.1, map=server._map, count=1, use_poll=True)
 
 
 @command("serve")

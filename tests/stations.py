@@ -63,8 +63,8 @@ class Stations:
         return os.environ.get("KAFKA_BOOTSTRAP") or self.kafka().address
 
     def close(self) -> None:
-        """Kill every server; nobody needs its data."""
-        for pid_file in self.directory.glob("*/pid"):
+        """Kill every server, those of whole clusters too; nobody needs its data."""
+        for pid_file in (*self.directory.glob("*/*/pid"), *self.directory.glob("*/pid")):
             Daemon(pid_file.parent).kill()
         shutil.rmtree(self.directory)
 

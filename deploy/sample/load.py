@@ -17,9 +17,12 @@ from deploy.sample.days import morning, move_clock, province
 from deploy.sample.model import Province
 from events import ids
 from services.app import Application
+from services.config import Misconfigured
 from services.identity.models import Account
 from services.optimizer.planning import SignAssessment
+from services.personnel import SERVICE as PERSONNEL
 from services.personnel import commands as personnel
+from services.personnel.models import Unit
 from services.service import Actor, Command
 from services.workload import commands as workload
 
@@ -32,12 +35,18 @@ T = TypeVar("T")
 def load_once(app: Application, settle: Callable[[], object] | None = None) -> None:
     """Bring the sample in, on the morning of its day zero, unless it is there. An interrupted load goes on.
 
-    `settle` waits until the services have heard of all; without it, this process alone tells them.
+    `settle` waits until the services have heard of all; without it, this process alone tells them. Misconfigured when
+    the database holds another government's data: everybody knows the password of the sample's accounts.
     """
     complete = sa.select(Account.id).where(Account.login == "operator")
     with app.databases.reader("identity").connect() as conn:
         if conn.scalar(complete) is not None:
             return
+    if _is_foreign(app, province()):
+        raise Misconfigured(
+            "the database holds data that are not of the sample: leave out --demo and IMBANG_DEMO, "
+            "or name an empty database by DATABASE_URL"
+        )
     move_clock(app, morning(province().day_zero))
     settle = settle or app.runtime.drain
     load(app, province(), settle)
@@ -50,9 +59,23 @@ def load(app: Application, sample: Province, settle: Callable[[], object]) -> No
     for service, stage in STAGES:
         commands = list(stage(sample))
         for n, data in enumerate(shown(commands, service)):
-            command_id = ids.derived("sample", str(sample.seed), service, str(n))
-            app.committer.submit(service, Command(id=command_id, data=data))
+            app.committer.submit(service, Command(id=_command_id(sample, service, n), data=data))
         settle()
+
+
+def _is_foreign(app: Application, sample: Province) -> bool:
+    """Whether somebody registered units or opened accounts here before the sample's first command."""
+    first = _command_id(sample, "personnel", 0)
+    with app.databases.reader("identity").connect() as conn:
+        used = conn.scalar(sa.select(sa.exists().where(Account.id.is_not(None))))
+    with app.databases.reader("personnel").connect() as conn:
+        used = used or conn.scalar(sa.select(sa.exists().where(Unit.id.is_not(None))))
+        begun = conn.scalar(sa.select(sa.exists().where(PERSONNEL.inbox.claim.c.command_id == first)))
+    return bool(used and not begun)
+
+
+def _command_id(sample: Province, service: str, n: int) -> str:
+    return ids.derived("sample", str(sample.seed), service, str(n))
 
 
 def sign_assessment(app: Application, sample: Province) -> None:

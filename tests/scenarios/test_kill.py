@@ -16,7 +16,7 @@ from services.db import table
 from services.identity.models import Account
 from services.webhooks.models import Delivery
 from tests.scenarios import proofs
-from tests.scenarios.fire import UnderFire
+from tests.scenarios.fire import BROKER, UnderFire
 from tests.scenarios.stages import cluster_with_sample, play
 from tests.stations import Stations
 
@@ -29,7 +29,7 @@ STRIKES = [
     ("records-1",),
     ("postgres",),
     ("nginx",),
-    ("kafka",),
+    BROKER,
     ("cases-1", "cases-2"),
     ("people-2", "load-2", "records-2"),
 ]
@@ -51,6 +51,7 @@ def test_a_story_whose_every_process_is_killed_loses_nothing_and_repeats_nothing
         stage = UnderFire(cluster, app, STRIKES)
         played = play(stage, receiver, UNTIL)
         assert stage.strikes == []
+        assert stage.in_hand
         assert played.told.completed
         assert kept(app, stage.promised)
         assert proofs.replayed(app) == proofs.cases(app)

@@ -80,9 +80,7 @@ def populate(world: World) -> None:
         )
         world.tell(
             f"personnel/office/{office}",
-            HolderAppointed(
-                office=office, person=person, capacity="definitive", order="SK-1", since=date(2025, 1, 1)
-            ),
+            HolderAppointed(office=office, person=person, capacity="definitive", order="SK-1", since=date(2025, 1, 1)),
         )
     for unit, ratio, staff, need in ((DONOR, 0.6, 7.0, 4), (COUNTER, 1.42, 6.0, 6)):
         world.tell(

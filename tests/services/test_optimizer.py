@@ -172,9 +172,7 @@ def test_an_unwilling_person_is_left_alone_and_another_is_proposed(world: World)
         world.tell(f"mutations/mutation/{event.mutation}", event)
     world.drain()
     mutation = ids.derived("mutation", first.proposal)
-    said = EmployeeRecorded(
-        **header(first, mutation, "CONSULTATION", "7"), answer="unwilling", reason_class="family"
-    )
+    said = EmployeeRecorded(**header(first, mutation, "CONSULTATION", "7"), answer="unwilling", reason_class="family")
     world.tell(f"mutations/mutation/{mutation}", said)
     world.drain()
     assert [r["person"] for r in world.rows("optimizer", table(Refusal))] == [first.person]

@@ -15,7 +15,10 @@ from deploy.sample.model import Province
 from deploy.sample.province import generate
 from events import ids
 from services.app import SERVICES
+from services.config import Misconfigured
 from services.db import table
+from services.identity.commands import OpenAccount
+from services.identity.credentials import hash_password
 from services.identity.models import Account
 from services.personnel.models import Card, Person
 from services.service import Command
@@ -66,6 +69,14 @@ def test_an_interrupted_load_goes_on_where_it_stopped(world: World, sample: Prov
     loading.load_once(world.app)
     assert len(world.rows("personnel", table(Person))) == len(sample.people)
     assert len(world.rows("identity", table(Account))) == len(list(accounts(sample)))
+
+
+def test_the_sample_and_its_known_password_never_enter_a_database_in_use(world: World) -> None:
+    world.submit("identity", OpenAccount(login="admin", label="Admin", password_hash=hash_password("their own secret")))
+    before = recorded(world)
+    with pytest.raises(Misconfigured, match="not of the sample"):
+        loading.load_once(world.app)
+    assert recorded(world) == before
 
 
 def test_people_of_the_sample_sign_in_by_the_printed_accounts(world: World, sample: Province) -> None:

@@ -73,7 +73,8 @@ def founding() -> Iterator[tuple[str, msgspec.Struct]]:
         yield "optimizer", SignAssessment(instansi=government, document="a" * 64)
     for endpoint, scope in ENDPOINTS.items():
         ordered = scope != "*"
-        yield "webhooks", RegisterEndpoint(endpoint=endpoint, scope=scope, url="https://example.org/", ordered=ordered)
+        url = f"https://example.org/{endpoint}"
+        yield "webhooks", RegisterEndpoint(endpoint=endpoint, scope=scope, url=url, ordered=ordered)
 
 
 def unit_of(unit: str, name: str) -> UnitRegistered:

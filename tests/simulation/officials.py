@@ -16,7 +16,7 @@ import msgspec
 
 from services.mutations.execute import Act
 from services.mutations.groups import SignTogether
-from tests.simulation.islands import UNITS, person, post
+from tests.simulation.islands import UNITS, person, post, staff
 from workflow import commands as cmd
 
 PAPER = "b" * 64
@@ -66,9 +66,7 @@ def _release(s: Scene) -> cmd.Command:
 
 def _receive(s: Scene) -> cmd.Command:
     answer = s.random.choices(("yes", "no"), (85, 15))[0]
-    return cmd.Receive(
-        mutation=s.id, answer=answer, reason_class=REASON, budgeted=True, accepts_condition="near_home"
-    )
+    return cmd.Receive(mutation=s.id, answer=answer, reason_class=REASON, budgeted=True, accepts_condition="near_home")
 
 
 def _settle(s: Scene) -> cmd.Command:
@@ -144,18 +142,19 @@ UNASKED: tuple[Callable[[Scene], cmd.Command], ...] = (
 )
 
 
-def draft(random: Random, today: date, mutation: str) -> Wish:
+def draft(random: Random, conn: sqlite3.Connection, today: date, mutation: str) -> Wish:
     """Somebody considers a move, sensible or not."""
-    mover = random.randrange(30)
-    home = UNITS[mover // 15 * 4 : mover // 15 * 4 + 4]
-    target = random.choice(home if random.random() < 0.95 else UNITS)
+    mover = random.choice(conn.execute("SELECT id, position FROM personnel_person ORDER BY id").fetchall())
+    government = mover["position"][:4]
+    near = [unit for unit in UNITS if unit.startswith(government)]
+    target = random.choice(near if random.random() < 0.95 else UNITS)
     temporary = random.random() < 0.6
     start = today + timedelta(days=random.choice((1, 5, 20, -3)))
     dated = temporary != (random.random() < 0.02)
     until = start + timedelta(days=random.choice((6, 25, 60, 120, 170))) if dated else None
     command = cmd.Draft(
         mutation=mutation,
-        person=person(mover),
+        person=mover["id"],
         to_position=post(target),
         mode="temporary" if temporary else "permanent",
         start=start,
@@ -163,7 +162,7 @@ def draft(random: Random, today: date, mutation: str) -> Wish:
         share=random.choice((0.2, 0.4, 0.6, 1.0)) if temporary else 1.0,
         origin=random.choice(ORIGINS),
     )
-    officer = person(mover // 15 * 15)
+    officer = staff(government)[0]
     actor = random.choices((officer, command.person, person(random.randrange(30))), (70, 20, 10))[0]
     return Wish("mutations", Act(command=command, words=_words(random, 0.1)), actor)
 

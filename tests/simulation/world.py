@@ -180,7 +180,7 @@ class World:
         if random.random() < 0.3:
             return errands.errand(random, self.conn, today)
         if random.random() < 0.25 and open_cases < 25:
-            return officials.draft(random, today, ids.new())
+            return officials.draft(random, self.conn, today, ids.new())
         return officials.move_on(random, self.conn, today) or errands.errand(random, self.conn, today)
 
     def _made(self, wish: Wish) -> Command:
@@ -223,8 +223,9 @@ class World:
         self.offices.look(self.conn)
         for (mutation,) in self.conn.execute("SELECT id FROM mutations_case ORDER BY id").fetchall():
             self._judge_case(mutation)
+        told = self.receivers.broken(self.conn)
         stopped = [f"stopped: {why}" for i in self.instances for why in i.app.runtime.stopped.values()]
-        self._fail([*stopped, *totals.broken(self.conn), *self.ledger.broken(self.conn)])
+        self._fail([*stopped, *told, *totals.broken(self.conn), *self.ledger.broken(self.conn)])
         self._fail(list(self.ledger.groundless(self.conn)))
 
     def _fail(self, found: list[str]) -> None:
