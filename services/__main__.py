@@ -23,7 +23,7 @@ from services.app import NAMES, SERVICES, Application, build
 from services.config import Config, Misconfigured, from_environment
 from services.db import Databases
 from services.logs import configure_logs
-from services.migrate import NotMigrated, migrate
+from services.migrate import NotMigrated, migrate, require_migrated
 
 Command = Callable[[argparse.Namespace], int]
 COMMANDS: dict[str, Command] = {}
@@ -97,7 +97,7 @@ def _answer_the_last(server: Any) -> None:
 @command("serve")
 def serve_command(arguments: argparse.Namespace) -> int:
     """Serve the services of IMBANG_SERVICES on a database that was migrated: one instance of many."""
-    return serve(build(_config()))
+    return serve(_migrated())
 
 
 @command("migrate")
@@ -143,7 +143,7 @@ def replay(arguments: argparse.Namespace) -> int:
     """Build the projections of a service anew from the log, beside the running consumers, and swap."""
     from services.replay import rebuild
 
-    _print(rebuild(build(_config()), arguments.service), arguments.json)
+    _print(rebuild(_migrated(), arguments.service), arguments.json)
     return 0
 
 
@@ -152,7 +152,7 @@ def verify(arguments: argparse.Namespace) -> int:
     """Re-read the whole audit log and every event store, and say the first fault."""
     from services.audit import export
 
-    app = build(_config())
+    app = _migrated()
     report = export.verify_all(app)
     _print(report, arguments.json)
     return 0 if report["verified"] else 1
@@ -163,7 +163,7 @@ def parked(arguments: argparse.Namespace) -> int:
     """Events that could not be applied: which, why, since when."""
     from services import parked as waiting
 
-    _print(waiting.listing(build(_config())), arguments.json)
+    _print(waiting.listing(_migrated()), arguments.json)
     return 0
 
 
@@ -197,6 +197,15 @@ def bench(arguments: argparse.Namespace) -> int:
 def _config(demo: bool | None = None) -> Config:
     config = from_environment(NAMES)
     return config if demo is None else dataclasses.replace(config, demo=demo)
+
+
+def _migrated() -> Application:
+    """The services of the environment, on databases that are ready for them; NotMigrated else."""
+    config = _config()
+    databases = Databases(config)
+    require_migrated(databases, [s for s in SERVICES if s.name in (config.services or NAMES)])
+    databases.close()
+    return build(config)
 
 
 def _print(facts: Any, as_json: bool) -> None:

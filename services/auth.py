@@ -17,7 +17,7 @@ from flask import Flask, Response, abort, current_app, g, redirect, request
 from flask_wtf.csrf import CSRFProtect
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
-from services.service import Actor
+from services.service import Actor, Words
 
 COOKIE = "imbang_session"
 SESSION_SECONDS = 15 * 60
@@ -28,6 +28,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 Void = Callable[[str, datetime], bool]
 
 csrf = CSRFProtect()
+EXPIRED = Words("Token pembawanya tidak sah atau sudah kedaluwarsa.", "The bearer token is not valid or has expired.")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,12 @@ def actor() -> Actor:
     return user.actor
 
 
+def needs(*roles: str) -> Words:
+    """The sentence for who lacks a role."""
+    listed = ", ".join(roles)
+    return Words(f"Ini memerlukan salah satu peran: {listed}.", f"This needs one of the roles {listed}.")
+
+
 def open_door(view: View) -> View:
     """A route for everybody, on purpose."""
     view.guard = "open"  # type: ignore[attr-defined]
@@ -100,10 +107,10 @@ def requires(*roles: str) -> Callable[[View], View]:
             user = current_user()
             if user is None:
                 if request.path.startswith("/api/"):
-                    abort(401, "This needs a session or a bearer token.")
+                    abort(401)
                 return redirect(f"/identity/sign-in?{urlencode({'next': request.full_path.rstrip('?')})}")
             if roles and not user.may(*roles):
-                abort(403, f"This needs one of the roles {', '.join(roles)}.")
+                abort(403, needs(*roles))
             return view(*args, **kwargs)
 
         guarded.guard = roles or ("signed in",)  # type: ignore[attr-defined]
@@ -122,7 +129,7 @@ def install_auth(app: Flask, void: Void) -> None:
     def who() -> None:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind == "Bearer":
-            g.user = verify(token, by_cookie=False) or abort(401, "The bearer token is not valid or has expired.")
+            g.user = verify(token, by_cookie=False) or abort(401, EXPIRED)
         else:
             g.user = verify(request.cookies.get(COOKIE, ""), by_cookie=True)
             from_a_browser = g.user is not None or not request.path.startswith("/api/")

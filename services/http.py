@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, request
 from events import ids
 from services.auth import actor, open_door
 from services.db import db
-from services.service import Answer, Command
+from services.service import Answer, Command, Words
 
 if TYPE_CHECKING:
     from services.app import Application
@@ -29,6 +29,14 @@ CSP = (
 KEY = "Idempotency-Key"
 #: Control characters but tab and line breaks: no field has a use for them, and PostgreSQL cannot keep NUL.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = Words(
+    "Ada karakter kendali dalam teks; hanya tab dan ganti baris yang diterima.",
+    "A text holds a control character; only tabs and line breaks are taken.",
+)
+NO_KEY = Words(
+    f"Kirim kepala {KEY} sepanjang 1 sampai 200 karakter, sama untuk setiap ulangan perintah ini.",
+    f"Send a header {KEY} of 1 to 200 characters, the same for every repeat of this command.",
+)
 _VERSION = re.compile(r'(?:W/)?"?([0-9]{1,18})"?')
 
 
@@ -45,7 +53,7 @@ def submit(service: str, data: msgspec.Struct, meant: msgspec.Struct | None = No
     who = actor()
     key = request.headers.get(KEY) or request.form.get("key")
     if not key or len(key) > 200:
-        abort(400, f"Send a header {KEY} of 1 to 200 characters, the same for every repeat of this command.")
+        abort(400, NO_KEY)
     command = Command(
         id=ids.derived("http", who.account, service, key),
         data=data,
@@ -70,14 +78,16 @@ def _expected_version() -> int | None:
         return None
     match = _VERSION.fullmatch(given)
     if match is None:
-        abort(400, f"If-Match is the version you read, in quotes; got {given[:40]!r}.")
+        shown = repr(given[:40])
+        en = f"If-Match is the version you read, in quotes; got {shown}."
+        abort(400, Words(f"If-Match memuat versi yang Anda baca, dalam tanda kutip; yang datang {shown}.", en))
     return int(match[1])
 
 
 def refuse_control_characters(texts: Iterable[str]) -> None:
     """400 for a text that no page or program sends by intent."""
     if any(map(_CONTROL.search, texts)):
-        abort(400, "A text holds a control character; only tabs and line breaks are taken.")
+        abort(400, CONTROL)
 
 
 def install_http(app: Flask) -> None:

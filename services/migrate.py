@@ -6,6 +6,7 @@ nothing. Who comes second waits for the first and finds nothing to do.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import alembic.config
 import alembic.util
 import msgspec
 import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from events import log
@@ -22,6 +25,9 @@ from services import clock, roles
 from services.config import EMBEDDED_LOG
 from services.db import Databases
 from services.service import Service
+
+# What was done is in the report; that SQLite had no transactional DDL, as Alembic logs, is not so here.
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "deploy" / "migrations"
 #: A resident of every database: the tables of the log, and the clock.
@@ -32,7 +38,7 @@ LOCK = 0x696D62616E67
 
 
 class NotMigrated(Exception):
-    """A database could not be brought up to date; it is as it was"""
+    """A database is not up to date"""
 
 
 class Migrated(msgspec.Struct, frozen=True):
@@ -71,6 +77,21 @@ def migrate(databases: Databases, services: Sequence[Service]) -> Report:
 
         topics = create_topics(databases.config.event_log_url)
     return Report(done, topics)
+
+
+def require_migrated(databases: Databases, services: Sequence[Service]) -> None:
+    """Raise NotMigrated unless every service finds the tables that it knows. A newer database is well: it is migrated
+    before new code starts, while old code still runs."""
+    scripts = ScriptDirectory(str(SCRIPTS))
+    head = scripts.get_current_head()
+    older = {script.revision for script in scripts.walk_revisions()} - {head}
+    for service in services:
+        with databases.reader(service.name).connect() as conn:
+            context = MigrationContext.configure(conn, opts={"version_table": f"{service.name}_schema"})
+            found = context.get_current_revision()
+        if found is None or found in older:
+            name = sa.make_url(databases.config.url(service.name)).render_as_string()
+            raise NotMigrated(f"{name}: {service.name} is at {found or 'nothing'}, needs {head}; run `imbang migrate`")
 
 
 def _migrate(databases: Databases, url: str, services: Sequence[Service]) -> Migrated:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 import structlog
 from flask import Flask, Response, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from services.batch import Reused
@@ -21,18 +22,62 @@ log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 JSON = (MEDIA_TYPE, "application/json")
 
-#: What to do about errors that have no rule of their own.
-REMEDIES = {
-    400: Words("Perbaiki permintaan lalu kirim lagi.", "Correct the request and send it again."),
-    401: Words("Masuk dulu, lalu ulangi.", "Sign in first, then repeat."),
-    403: Words("Minta peran ini pada admin kepegawaian.", "Ask the personnel agency for this role."),
-    404: Words("Periksa alamat atau nomornya.", "Check the address or the id."),
-    405: Words("Pakai cara yang disebut pada Allow.", "Use a method named in Allow."),
-    413: Words("Kirim isi yang lebih kecil.", "Send a smaller body."),
-    415: Words("Kirim isi sebagai JSON.", "Send the body as JSON."),
-    422: Words("Perbaiki isian itu lalu kirim lagi.", "Correct these fields and send the request again."),
-    500: Words(
-        "Coba lagi; bila berulang, beri tahu operator dengan nomor ini.", "Try again; if it recurs, tell the operator."
+
+class Standard(NamedTuple):
+    """What is said of an error that has no rule of its own: its name, what happened, what to do."""
+
+    title: Words
+    detail: Words
+    remedy: Words
+
+
+STANDARD = {
+    400: Standard(
+        Words("Permintaan tidak dapat dibaca", "Bad request"),
+        Words("Permintaan itu rusak atau tidak lengkap.", "The request is broken or incomplete."),
+        Words("Perbaiki permintaan lalu kirim lagi.", "Correct the request and send it again."),
+    ),
+    401: Standard(
+        Words("Belum masuk", "Not signed in"),
+        Words("Ini memerlukan sesi atau token pembawa.", "This needs a session or a bearer token."),
+        Words("Masuk dulu, lalu ulangi.", "Sign in first, then repeat."),
+    ),
+    403: Standard(
+        Words("Tidak berwenang", "Forbidden"),
+        Words("Akun Anda tidak memiliki hak untuk ini.", "Your account has no right to this."),
+        Words("Minta peran ini pada admin kepegawaian.", "Ask the personnel agency for this role."),
+    ),
+    404: Standard(
+        Words("Tidak ditemukan", "Not found"),
+        Words("Tidak ada apa-apa di alamat ini.", "There is nothing at this address."),
+        Words("Periksa alamat atau nomornya.", "Check the address or the id."),
+    ),
+    405: Standard(
+        Words("Cara ini tidak dilayani", "Method not allowed"),
+        Words("Alamat ini ada, tetapi tidak untuk cara ini.", "This address exists, but not for this method."),
+        Words("Pakai cara yang disebut pada Allow.", "Use a method named in Allow."),
+    ),
+    413: Standard(
+        Words("Terlalu besar", "Too large"),
+        Words("Isinya lebih besar daripada yang diterima.", "The body is larger than what is taken."),
+        Words("Kirim isi yang lebih kecil.", "Send a smaller body."),
+    ),
+    415: Standard(
+        Words("Jenis isi tidak dilayani", "Unsupported media type"),
+        Words("Jenis isi ini tidak dapat dibaca.", "A body of this kind cannot be read."),
+        Words("Kirim isi sebagai JSON.", "Send the body as JSON."),
+    ),
+    422: Standard(
+        Words("Isian tidak dapat diterima", "Unprocessable content"),
+        Words("Beberapa isian tidak dapat diterima.", "Some fields cannot be accepted."),
+        Words("Perbaiki isian itu lalu kirim lagi.", "Correct these fields and send the request again."),
+    ),
+    500: Standard(
+        Words("Kesalahan di dalam sistem", "Internal error"),
+        Words(
+            "Sistem gagal; yang sudah tersimpan tetap tersimpan.", "The system failed; what was stored stays stored."
+        ),
+        Words("Coba lagi; bila berulang, beri tahu operator nomornya.", "Try again; if it recurs, tell the operator."),
     ),
 }
 
@@ -99,19 +144,32 @@ def install_problems(app: Flask) -> None:
         words = Words("Pakai Idempotency-Key baru untuk perintah baru.", "Use a new Idempotency-Key for a new command.")
         return problem(422, title(error), str(error), remedy=pick(words), field="Idempotency-Key")
 
+    @app.errorhandler(CSRFError)
+    def stale(error: CSRFError) -> Response:
+        words = Words(
+            "Halaman ini terbuka terlalu lama, atau dikirim dari situs lain. Yang Anda isi belum terkirim.",
+            "This page was open for too long, or was sent from another site. What you filled in was not sent.",
+        )
+        again = Words("Muat ulang halamannya, lalu kirim lagi.", "Load the page anew, then send it again.")
+        return problem(400, pick(STANDARD[400].title), pick(words), remedy=pick(again))
+
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
-        status, detail = error.code or 500, error.description or error.name
+        status, said = error.code or 500, cast(str | Words | None, error.description)
+        standard = STANDARD.get(status) or STANDARD[400 if status < 500 else 500]
+        name = pick(standard.title) if status in STANDARD else error.name
+        if not said or said == type(error).description:
+            said = standard.detail
+        detail = pick(said) if isinstance(said, Words) else said
         more: dict[str, Any] = {}
         if errors := (getattr(error, "data", None) or {}).get("messages"):
             fields = list(_fields(errors))
             detail = pick(Words(f"Tidak dapat diterima: {', '.join(fields)}.", f"Not acceptable: {', '.join(fields)}."))
             more = {"field": fields[0], "errors": errors}
-        remedy = REMEDIES.get(status, REMEDIES[400 if status < 500 else 500])
         headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
-        return problem(status, error.name, detail, remedy=pick(remedy), headers=headers, **more)
+        return problem(status, name, detail, remedy=pick(standard.remedy), headers=headers, **more)
 
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:
         log.exception("request failed", path=request.path)
-        return problem(500, "Internal error", type(error).__name__, remedy=pick(REMEDIES[500]))
+        return problem(500, pick(STANDARD[500].title), type(error).__name__, remedy=pick(STANDARD[500].remedy))

@@ -8,12 +8,7 @@ a resident of every database: the log's tables and the clock.
 services/migrate.py runs this. It holds the one lock and the one transaction in which everything here happens.
 """
 
-import logging
-
 from alembic import context
-
-# What was done is in the report; that SQLite had no transactional DDL, as Alembic logs, is not so here.
-logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 told = context.config.attributes
 for resident in told["residents"]:

@@ -25,6 +25,7 @@ from services.db import db
 from services.http import application, submit
 from services.jobs import Read
 from services.language import language
+from services.service import Words
 
 door = Blueprint("audit", __name__, url_prefix="/audit", template_folder="templates")
 
@@ -87,7 +88,7 @@ def entry(seq: int) -> str:
     """One entry: its bytes, its leaf, and the path from there to the signed root."""
     row = db.session.get(Entry, seq)
     if row is None:
-        abort(404, f"There is no entry {seq}.")
+        abort(404, Words(f"Tidak ada catatan {seq}.", f"There is no entry {seq}."))
     text = row.body.decode(errors="replace")
     return render_template("audit/entry.html", entry=row, text=text, proof=_proof(connection(), row))
 

@@ -18,6 +18,7 @@ from services.mutations import reading
 from services.mutations.execute import LONGEST_WORDS, Act
 from services.mutations.groups import SignTogether
 from services.mutations.models import Case
+from services.service import Words
 from workflow import commands as cmd
 
 door = JsonDoor("mutations_api", __name__, url_prefix="/api/mutations", description="Mutations and their approval")
@@ -58,7 +59,7 @@ class Listing(ma.Schema):
     limit = ma.fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
 
 
-class Words(ma.Schema):
+class OwnWords(ma.Schema):
     """What the author of a command writes beside it, in their own words; it never leaves this service."""
 
     words = ma.fields.String(load_default=None, validate=ma.validate.Length(max=LONGEST_WORDS))
@@ -74,7 +75,7 @@ class Answered(ma.Schema):
 
 def body_of(command: type[cmd.Command]) -> type[ma.Schema]:
     """The request body of a command: its own fields, and the author's words."""
-    return type(f"{command.__name__}Body", (schema_of(command, without=INTERNAL), Words), {})
+    return type(f"{command.__name__}Body", (schema_of(command, without=INTERNAL), OwnWords), {})
 
 
 def summary(row: Case) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def decree(body: dict[str, Any]) -> dict[str, Any]:
     """Sign several cases under one number: all of them or none."""
     seen = visible()
     if hidden := [member for member in body["members"] if reading.case(member, seen) is None]:
-        abort(404, f"There is no mutation {hidden[0]}.")
+        abort(404, nowhere(hidden[0]))
     group = ids.derived("group", actor().account, request.headers.get(KEY, ""))
     return submit("mutations", SignTogether(group=group, **body))
 
@@ -170,7 +171,11 @@ def history(mutation: Any) -> Response:
 
 def opened(mutation: str) -> tuple[Case, Any]:
     """A case that the user may see; 404 for one that does not exist or is none of theirs."""
-    return reading.case(mutation, visible()) or abort(404, f"There is no mutation {mutation}.")
+    return reading.case(mutation, visible()) or abort(404, nowhere(mutation))
+
+
+def nowhere(mutation: str) -> Words:
+    return Words(f"Tidak ada perkara {mutation}.", f"There is no mutation {mutation}.")
 
 
 def visible() -> reading.Visible:

@@ -30,7 +30,7 @@ from services.mutations.forms import COMMANDS, Form, checked, command_of, lexico
 from services.mutations.models import Asked, Case, Position, Proposal, Unit
 from services.mutations.preview import Preview, preview
 from services.problems import pick
-from services.service import Refused
+from services.service import Refused, Words
 from workflow import commands as cmd
 from workflow.authority import Authority
 from workflow.definition import Title
@@ -150,7 +150,7 @@ def act(mutation: Any, name: str) -> AnyResponse:
     """Give a command from the page; a refusal shows the case as it is now, says why, and keeps what was typed."""
     opened(str(mutation))
     if name not in COMMANDS or name not in lexicon().commands:
-        abort(404, f"There is no command {name}.")
+        abort(404, Words(f"Tidak ada perintah {name}.", f"There is no command {name}."))
     try:
         command = command_of(name, str(mutation), request.form)
         submit("mutations", Act(command=command, words=request.form.get("words") or None))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import Response, abort, jsonify
 
 from events.schema import schema_of
-from services.auth import actor, requires
+from services.auth import actor, needs, requires
 from services.db import db
 from services.doors import JsonDoor
 from services.http import submit
@@ -46,5 +46,5 @@ def plan(plan: Any) -> Response:
 def sign(body: dict[str, Any]) -> dict[str, Any]:
     """Record that the impact assessment was signed; without it nothing is proposed."""
     if not {f"personnel@{body['instansi']}", "operator@imbang"} & set(actor().roles):
-        abort(403, f"This needs the role personnel@{body['instansi']}.")
+        abort(403, needs(f"personnel@{body['instansi']}"))
     return submit("optimizer", SignAssessment(**body))

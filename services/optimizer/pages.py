@@ -17,6 +17,7 @@ from services.db import db
 from services.language import language
 from services.optimizer.models import Assessment, PlanRow, ProposalRow, Unit
 from services.optimizer.solver import Plan
+from services.service import Words
 from workflow.library import definitions
 from workflow.routes import routes
 
@@ -81,7 +82,7 @@ def proposal(proposal: Any) -> str:
     """One proposal: what it does, why there, why this person, what it rests on."""
     row = db.session.get(ProposalRow, str(proposal))
     if row is None:
-        abort(404, f"There is no proposal {proposal}.")
+        abort(404, Words(f"Tidak ada usulan {proposal}.", f"There is no proposal {proposal}."))
     return render_template(
         "optimizer/proposal.html",
         row=row,

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import abort
 
-from services.auth import actor
+from services.auth import actor, needs
 from services.db import db
 from services.http import application
 from services.personnel.incumbency import calendar
@@ -27,7 +27,7 @@ def scopes() -> set[str]:
 def keeps(*codes: str) -> None:
     """403 unless the user keeps the records of one of these: an instansi, or an OPD in it."""
     if not scopes() & set(codes):
-        abort(403, f"Your role {KEEPER} does not cover {' or '.join(codes)}.")
+        abort(403, needs(*(f"{KEEPER}@{code}" for code in codes)))
 
 
 def keeps_unit(unit_id: str) -> None:

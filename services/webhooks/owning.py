@@ -7,7 +7,7 @@ from typing import Any
 from flask import abort
 
 from events import ids
-from services.auth import actor
+from services.auth import actor, needs
 from services.http import application, submit
 from services.service import Answer
 from services.webhooks import reading
@@ -19,7 +19,7 @@ from services.webhooks.models import Endpoint
 def register(key: str, *, scope: str, url: str, types: list[str], ordered: bool, scheme: Scheme) -> Answer:
     """Register an endpoint of a scope the user administers; `key` is that of the command. Answers with the secret."""
     if not reading.administers(scope):
-        abort(403, f"This needs the role webhooks@{scope}.")
+        abort(403, needs(f"webhooks@{scope}"))
     reading.admit(url)
     endpoint = ids.derived("webhook", actor().account, key)
     answer = submit(

@@ -139,7 +139,9 @@ def change(key: Any, act: str) -> Response:
 
 def _days_ago(text: str) -> datetime:
     if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= KEPT.days:
-        abort(400, f"Messages are kept for {KEPT.days} days: write 1 to {KEPT.days}.")
+        most = KEPT.days
+        en = f"Messages are kept for {most} days: write 1 to {most}."
+        abort(400, Words(f"Pesan disimpan {most} hari: tulis 1 sampai {most}.", en))
     return reading.wall() - timedelta(days=int(text))
 
 

@@ -43,7 +43,7 @@ def endpoint(key: str) -> Endpoint:
     """An endpoint of the user; 404 for one that does not exist or is none of theirs."""
     row = db.session.get(Endpoint, key)
     if row is None or not administers(row.scope):
-        abort(404, f"There is no webhook endpoint {key}.")
+        abort(404, Words(f"Tidak ada penerima webhook {key}.", f"There is no webhook endpoint {key}."))
     return row
 
 
@@ -76,7 +76,10 @@ def delivery(key: str, event: str) -> Delivery:
     """One message of the user; 404 for one that does not exist or is none of theirs."""
     row = db.session.get(Delivery, (endpoint(key).id, event))
     if row is None:
-        abort(404, f"There is no message {event} for endpoint {key}.")
+        abort(
+            404,
+            Words(f"Tidak ada pesan {event} untuk penerima {key}.", f"There is no message {event} for endpoint {key}."),
+        )
     return row
 
 

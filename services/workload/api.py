@@ -13,6 +13,7 @@ from events.schema import schema_of
 from services.auth import requires
 from services.doors import JsonDoor
 from services.http import submit
+from services.service import Words
 from services.workload import reading
 from services.workload.commands import FinaliseAbk, SubmitReport
 from services.workload.measure import Thresholds
@@ -64,7 +65,7 @@ def unit(unit: str) -> Response:
     """One unit: its figures with every line of their working, the reports they come from, and the trend."""
     found = reading.view(unit, reading.today())
     if found is None:
-        abort(404, f"There is no unit {unit}.")
+        abort(404, Words(f"Tidak ada unit {unit}.", f"There is no unit {unit}."))
     abk = found.abk
     response = jsonify(
         unit=_plain(found.summary),

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from services.auth import actor, requires
 from services.language import language
+from services.service import Words
 from services.workload import reading
 from services.workload.freshness import STALE_AFTER
 from services.workload.measure import Thresholds, grade
@@ -49,7 +50,8 @@ def unit(unit: str) -> Response:
     today = reading.today()
     found = reading.view(unit, today, request.args.get("measurement", ""))
     if found is None:
-        abort(404, f"There is no unit {unit}, or it has no such measurement.")
+        en = f"There is no unit {unit}, or it has no such measurement."
+        abort(404, Words(f"Tidak ada unit {unit}, atau pengukuran itu tidak ada padanya.", en))
     annual = found.figures.get("annual")
     page = render_template(
         "workload/unit.html",

@@ -270,3 +270,13 @@ def test_nobody_takes_an_office_or_a_position_that_others_keep(place: World) -> 
     assert refused(give(stranger, "/api/personnel/positions", position))[0] == 403
     assert refused(give(stranger, "/api/optimizer/assessments", {"instansi": "8200", "document": PAPER}))[0] == 403
     assert everything(place) == before
+
+
+@pytest.mark.parametrize(("language", "title"), [("id", "Tidak ditemukan"), ("en", "Not found")])
+@pytest.mark.parametrize("address", ["/mutations/" + NOTHING, "/nothing", "/workload/units/nowhere"])
+def test_a_page_that_is_not_there_says_so_in_the_readers_language(
+    place: World, address: str, language: str, title: str
+) -> None:
+    page = browsing(place, "officer", *ROLES).get(f"{address}?lang={language}", headers={"Accept": "text/html"})
+    assert page.status_code == 404
+    assert re.search(rf"<h1>.*{title}</h1>", page.text, re.DOTALL)

@@ -24,7 +24,7 @@ from services.__main__ import main
 from services.app import NAMES, SERVICES
 from services.config import Config
 from services.db import Databases
-from services.migrate import KERNEL, SCRIPTS, NotMigrated, Report, migrate
+from services.migrate import KERNEL, SCRIPTS, NotMigrated, Report, migrate, require_migrated
 from services.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -286,5 +286,29 @@ def test_the_command_says_why_it_could_not(
     monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
     assert main(["migrate"]) == 2
     said = capsys.readouterr().err
-    assert "could not be brought up to date" in said
+    assert "not up to date" in said
     assert "sagu" not in said
+
+
+@pytest.mark.parametrize("command", ["serve", "verify", "parked"])
+def test_a_command_on_a_database_that_was_never_migrated_says_what_to_run(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
+    assert main([command]) == 2
+    assert "personnel is at nothing, needs 0001; run `imbang migrate`" in capsys.readouterr().err
+
+
+def test_old_code_serves_a_database_that_is_newer_and_new_code_not_an_older_one(
+    url: str, engine: sa.Engine, scripts: Path
+) -> None:
+    migrated(url)
+    databases = Databases(Config(database_url=url))
+    require_migrated(databases, SERVICES)
+    write(scripts, SECOND)
+    with pytest.raises(NotMigrated, match="at 0001, needs 0002"):
+        require_migrated(databases, SERVICES)
+    migrated(url)
+    (scripts / "versions" / "0002_second.py").unlink()
+    require_migrated(databases, SERVICES)
+    databases.close()
