@@ -22,7 +22,8 @@ pytestmark = pytest.mark.timeout(180)
 
 def recipe() -> list[str]:
     """The last command that `make run` gives."""
-    dry = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True)
+    dry_run = ["make", "--dry-run", "--no-print-directory", "run"]
+    dry = subprocess.run(dry_run, cwd=ROOT, capture_output=True, text=True, check=True)
     return shlex.split(dry.stdout.splitlines()[-1])
 
 
