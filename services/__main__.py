@@ -59,9 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def serve(app: Application) -> int:
     """Turn the crank and answer requests until SIGINT or SIGTERM; a second signal is not waited for."""
-    server = waitress.create_server(
-        app.web, host=app.config.host, port=app.config.port, threads=8, ident="imbang", channel_timeout=60
-    )
+    host, port = app.config.host, app.config.port
+    try:
+        server = waitress.create_server(app.web, host=host, port=port, threads=8, ident="imbang", channel_timeout=60)
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"cannot listen on {host}:{port} ({error}); set IMBANG_HOST and IMBANG_PORT") from error
     stop = threading.Event()
 
     def ended(*_: object) -> None:
@@ -75,7 +77,7 @@ def serve(app: Application) -> int:
     gc.collect()
     gc.freeze()  # what is built now lives as long as the process: the collector need not look at it again
     app.runtime.start()
-    print(f"Imbang: http://{app.config.host}:{app.config.port}", flush=True)
+    print(f"Imbang: http://{host}:{port}", flush=True)
     while not stop.is_set():
         server.asyncore.loop(timeout=1, map=server._map, count=1, use_poll=True)
     _answer_the_last(server)

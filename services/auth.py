@@ -46,11 +46,6 @@ class User:
     def actor(self) -> Actor:
         return Actor(self.account, self.person, self.roles)
 
-    @property
-    def offices(self) -> tuple[str, ...]:
-        """The scopes its roles name, for the page header."""
-        return tuple(sorted({r.partition("@")[2] for r in self.roles}))
-
     def may(self, *roles: str) -> bool:
         """Whether the user has one of these roles, for whatever scope."""
         return any(r.partition("@")[0] in roles for r in self.roles)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from environs import Env
+import sqlalchemy as sa
+from environs import Env, EnvError
 
 EMBEDDED_LOG = "database:"
 
@@ -44,8 +45,14 @@ class Config:
         return self.service_urls.get(service, self.database_url)
 
     def check(self) -> None:
-        """Refuse combinations that cannot keep the promises."""
+        """Refuse what cannot be used, and combinations that cannot keep the promises."""
         urls = {self.database_url, *self.service_urls.values()}
+        for url in urls:
+            _check_database(url)
+        if not 0 < self.port < 65536:
+            raise Misconfigured(f"IMBANG_PORT={self.port}: a port is a number from 1 to 65535")
+        if self.event_log_url != EMBEDDED_LOG and not self.event_log_url.startswith("kafka://"):
+            raise Misconfigured(f"EVENT_LOG_URL is {EMBEDDED_LOG} or kafka://HOST:PORT/PREFIX")
         if self.event_log_url == EMBEDDED_LOG and len(urls) > 1:
             raise Misconfigured(
                 "EVENT_LOG_URL=database: needs all services in one database; use Kafka or one DATABASE_URL"
@@ -55,11 +62,28 @@ class Config:
 
 
 def from_environment(names: tuple[str, ...]) -> Config:
-    """The configuration of this process; `names` are the services whose `<NAME>_DATABASE_URL` is looked up."""
-    env = Env()
+    """The configuration of this process; `names` are the services whose `<NAME>_DATABASE_URL` is looked up.
+
+    Raises Misconfigured for a value that cannot be used.
+    """
+    try:
+        config = _read(Env(), names)
+    except EnvError as error:
+        raise Misconfigured(str(error)) from error
+    except OSError as error:
+        raise Misconfigured(
+            f"{error.filename}: {error.strerror}; IMBANG_DIRECTORY names where files are kept"
+        ) from error
+    if strangers := set(config.services) - set(names):
+        raise Misconfigured(f"IMBANG_SERVICES: no service {', '.join(strangers)}; there are {', '.join(names)}")
+    config.check()
+    return config
+
+
+def _read(env: Env, names: tuple[str, ...]) -> Config:
     directory = Path(env.str("IMBANG_DIRECTORY", "var"))
     overrides = {n: u for n in names if (u := env.str(f"{n.upper()}_DATABASE_URL", ""))}
-    config = Config(
+    return Config(
         database_url=driver(env.str("DATABASE_URL", f"sqlite:///{directory / 'imbang.db'}")),
         service_urls={n: driver(u) for n, u in overrides.items()},
         event_log_url=env.str("EVENT_LOG_URL", EMBEDDED_LOG),
@@ -73,8 +97,18 @@ def from_environment(names: tuple[str, ...]) -> Config:
         audit_key=Path(key) if (key := env.str("IMBANG_AUDIT_KEY", "")) else None,
         audit_origin=env.str("IMBANG_AUDIT_ORIGIN", Config.audit_origin),
     )
-    config.check()
-    return config
+
+
+def _check_database(url: str) -> None:
+    """Refuse an address that names no database we can use; its password is not repeated."""
+    try:
+        backend = sa.make_url(url).get_backend_name()
+    except sa.exc.ArgumentError:
+        backend = "nothing"
+    if backend not in ("sqlite", "postgresql"):
+        raise Misconfigured(
+            f"a DATABASE_URL names {backend}: write sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+        )
 
 
 def driver(url: str) -> str:

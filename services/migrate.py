@@ -38,7 +38,7 @@ LOCK = 0x696D62616E67
 
 
 class NotMigrated(Exception):
-    """A database is not up to date"""
+    """A database is not ready"""
 
 
 class Migrated(msgspec.Struct, frozen=True):
@@ -86,11 +86,14 @@ def require_migrated(databases: Databases, services: Sequence[Service]) -> None:
     head = scripts.get_current_head()
     older = {script.revision for script in scripts.walk_revisions()} - {head}
     for service in services:
-        with databases.reader(service.name).connect() as conn:
-            context = MigrationContext.configure(conn, opts={"version_table": f"{service.name}_schema"})
-            found = context.get_current_revision()
+        name = sa.make_url(databases.config.url(service.name)).render_as_string()
+        try:
+            with databases.reader(service.name).connect() as conn:
+                context = MigrationContext.configure(conn, opts={"version_table": f"{service.name}_schema"})
+                found = context.get_current_revision()
+        except sa.exc.DBAPIError as error:
+            raise NotMigrated(f"{name}: {getattr(error, 'orig', None) or error}") from error
         if found is None or found in older:
-            name = sa.make_url(databases.config.url(service.name)).render_as_string()
             raise NotMigrated(f"{name}: {service.name} is at {found or 'nothing'}, needs {head}; run `imbang migrate`")
 
 
@@ -109,7 +112,7 @@ def _migrate(databases: Databases, url: str, services: Sequence[Service]) -> Mig
         with owner.begin() as conn:
             conn.execute(sa.text("ANALYZE"))
     except (sa.exc.DBAPIError, alembic.util.CommandError) as error:
-        raise NotMigrated(f"{name}: {error}") from error
+        raise NotMigrated(f"{name}: {getattr(error, 'orig', None) or error}") from error
     return Migrated(name, revisions, topics, taken)
 
 

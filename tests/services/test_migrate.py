@@ -286,7 +286,7 @@ def test_the_command_says_why_it_could_not(
     monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
     assert main(["migrate"]) == 2
     said = capsys.readouterr().err
-    assert "not up to date" in said
+    assert "not ready" in said
     assert "sagu" not in said
 
 
