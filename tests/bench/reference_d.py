@@ -87,6 +87,7 @@ class StepByStep:
         metadata.create_all(self.engine)
         self.machine = machine()
         self._mine = threading.local()
+        self._conns: list[sa.Connection] = []
 
     def give(self, raw: bytes) -> None:
         """One step, committed when this returns."""
@@ -114,6 +115,7 @@ class StepByStep:
         if not hasattr(self._mine, "conn"):
             self._mine.conn, self._mine.model = self.engine.connect(), Model()
             self.machine.add_model(self._mine.model)
+            self._conns.append(self._mine.conn)
         return self._mine.conn, self._mine.model
 
     def finished(self) -> int:
@@ -122,4 +124,6 @@ class StepByStep:
             return conn.scalar(placed) or 0
 
     def close(self) -> None:
+        for conn in self._conns:
+            conn.close()
         self.engine.dispose()
