@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -151,14 +152,24 @@ def act(mutation: Any, name: str) -> AnyResponse:
     opened(str(mutation))
     if name not in COMMANDS or name not in lexicon().commands:
         abort(404, Words(f"Tidak ada perintah {name}.", f"There is no command {name}."))
+    form = _filled()
     try:
-        command = command_of(name, str(mutation), request.form)
-        submit("mutations", Act(command=command, words=request.form.get("words") or None))
+        command = command_of(name, str(mutation), form)
+        submit("mutations", Act(command=command, words=form.get("words") or None))
     except Refused as refusal:
-        refused = Action(name, lexicon().commands[name], ids.new(), request.form, _notice(refusal))
+        refused = Action(name, lexicon().commands[name], ids.new(), form, _notice(refusal))
         return make_response(_case(*opened(str(mutation)), refused), refusal.status)
     flash(_("Tersimpan."), "success")
     return redirect(f"/mutations/{mutation}")
+
+
+def _filled() -> MultiDict[str, str]:
+    """The form as it was sent; a paper that was chosen is its SHA-256 in hexadecimal, and is not kept."""
+    form = MultiDict(request.form)
+    for name, paper in request.files.items():
+        if paper.filename:
+            form[name] = hashlib.sha256(paper.read()).hexdigest()
+    return form
 
 
 @door.get("/new")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import pytest
@@ -14,7 +15,7 @@ from tests.browser.visitor import Visitor
 
 pytestmark = [pytest.mark.xdist_group("browser-case"), pytest.mark.timeout(300)]
 
-PAPER = "5" * 64
+PAPER = "Anjab dan ABK loket Sofifi"
 DONOR, RECEIVER = "kepala.8200.dpmptsp", "kepala.8200.dukcapil"
 
 
@@ -38,6 +39,12 @@ def employee_of(visitor: Visitor) -> str:
     return employee_login(found.group(1))
 
 
+def paper_of(officer: Visitor) -> str:
+    """What the case on the officer's page keeps of its workload analysis."""
+    case = officer.page.request.get(officer.page.url.replace("/mutations/", "/api/mutations/")).json()["case"]
+    return str(case["documents"]["G2"])
+
+
 def test_everybody_acts_from_their_inbox_and_the_employee_from_a_phone_without_scripts(
     own_site: Site, visit: Visit
 ) -> None:
@@ -47,6 +54,7 @@ def test_everybody_acts_from_their_inbox_and_the_employee_from_a_phone_without_s
     open_first_case(officer)
     officer.act("submit", **{"documents.G2": PAPER})
     expect(officer.page.locator(".flash.success")).to_be_visible()
+    assert paper_of(officer) == hashlib.sha256(PAPER.encode()).hexdigest()
 
     verifier.open("/mutations/inbox")
     expect(duty(verifier.page)).to_have_count(1)

@@ -74,11 +74,13 @@ class Visitor:
         return seen(self.page).first
 
     def act(self, command: str, **fields: str) -> None:
-        """Fill in the form of a command on the page of a case and send it."""
+        """Fill in the form of a command on the page of a case and send it; the value for a paper is its text."""
         form = self.page.locator(f'form[action$="/act/{command}"]')
         for name, value in fields.items():
-            field = form.locator(f'[name="{name}"]')
-            if field.get_attribute("type") == "checkbox":
+            field = form.locator(f'[name="{name}"]:not([type="hidden"])')
+            if field.get_attribute("type") == "file":
+                field.set_input_files({"name": "paper.txt", "mimeType": "text/plain", "buffer": value.encode()})
+            elif field.get_attribute("type") == "checkbox":
                 field.set_checked(bool(value))
             elif field.evaluate("field => field.tagName") == "SELECT":
                 field.select_option(value)
