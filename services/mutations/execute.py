@@ -15,7 +15,7 @@ from services import vault
 from services.db import table
 from services.mutations import facts as read
 from services.mutations.knowledge import TOPICS, knowledge
-from services.mutations.models import Asked, Case, Words, keys
+from services.mutations.models import Asked, Case, Unit, Words, keys
 from services.mutations.refusals import not_known, refused, unknown_case, words_too_long
 from services.mutations.reservations import Book, held_by, things
 from services.service import Answer, Command, Event, Firing, NotYet, Refused
@@ -24,6 +24,7 @@ from services.transaction import Tx
 from workflow import commands as cmd
 from workflow.decision import decide
 from workflow.definition import Definition
+from workflow.facts import Facts
 from workflow.library import definition, definition_for
 from workflow.mutation import Duty, Mutation, evolve
 from workflow.refusal import Refused as AgainstTheLaw
@@ -167,7 +168,7 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
     # A clock that went back does not make a history go back.
     moment = max(tx.now, case.changed_at) if case else tx.now
     known = read.facts(tx, moment, tx.memo["authority"], actor, command.mutation, person, to, source)
-    law = definition(mutation.definition) if mutation else _law(command, known)
+    law = definition(mutation.definition) if mutation else _law(tx, command, known)
     now = mutation
     for event in decide(law, mutation, command, known):
         now = evolve(law, now, event)
@@ -191,9 +192,15 @@ def _keep(tx: Tx, case: Loaded | None, now: Mutation) -> None:
         tx.undo(lambda: setattr(case, "now", before))
 
 
-def _law(command: cmd.Command, known: Any) -> Definition:
-    assert isinstance(command, cmd.Draft)
-    return definition_for(known.source, known.target, command.mode)
+def _law(tx: Tx, draft: cmd.Command, known: Facts) -> Definition:
+    """The law of a new case; a refusal names the governments, which nobody else needs to have read."""
+    assert isinstance(draft, cmd.Draft)
+    try:
+        return definition_for(known.source, known.target, draft.mode)
+    except AgainstTheLaw:
+        units = [tx.get(table(Unit), place.unit) for place in (known.source, known.target)]
+        names = {unit["instansi"]: unit["instansi_name"] for unit in units if unit}
+        return definition_for(known.source, known.target, draft.mode, names)
 
 
 def _clocks(tx: Tx, before: Mutation | None, now: Mutation) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.sample import days, loads
 from deploy.sample.accounts import PASSWORD
-from deploy.sample.browserless import Visitor
+from deploy.sample.browserless import Turned, Visitor
 from deploy.sample.demo import Embedded
 from deploy.sample.model import Abk
 from deploy.sample.source import Source, Unit
@@ -67,7 +67,8 @@ def test_a_counter_of_another_government_is_told_which_way_leads_over_and_who_ha
     flood(embedded, TIDORE)
     assert [p for p in proofs.proposals(embedded.app) if p.to_unit == TIDORE] == []
     assert proofs.cases(embedded.app) == []
-    page = Visitor(embedded.http(), "bkd", PASSWORD).http.get("/optimizer/").text
+    officer = Visitor(embedded.http(), "bkd", PASSWORD)
+    page = officer.http.get("/optimizer/").text
     hint = page[page.index("Perlu jalur lain") : page.index("Yang tidak diusulkan")]
     said = ["Loket Dukcapil Kota Tidore di Sofifi", "Penugasan pada instansi lain", "Kota Tidore Kepulauan", "meminta"]
     said += ["Provinsi Maluku Utara", "menyetujui", "BKN", "menugaskan"]
@@ -75,6 +76,11 @@ def test_a_counter_of_another_government_is_told_which_way_leads_over_and_who_ha
     for words in said:
         place = hint.find(words, place)
         assert place != -1, f"{words} does not follow"
+    post = next(p.position for p in days.province().positions if p.unit == TIDORE)
+    draft = {"person": days.province().planted.unwilling, "to_position": post, "origin": "load"}
+    dates = {"mode": "temporary", "start": "2026-03-16", "until": "2026-06-12"}
+    with pytest.raises(Turned, match=r"Kota Tidore Kepulauan.*route_not_open"):
+        officer.post_json("/api/mutations/", draft | dates)
 
 
 def flood(stage: Embedded, unit: str) -> None:
