@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import weakref
 from typing import Any
 
 import sqlalchemy as sa
@@ -87,7 +88,7 @@ class StepByStep:
         metadata.create_all(self.engine)
         self.machine = machine()
         self._mine = threading.local()
-        self._conns: list[sa.Connection] = []
+        self._conns = weakref.WeakSet[sa.Connection]()  # those of threads that ended go back to the pool by themselves
 
     def give(self, raw: bytes) -> None:
         """One step, committed when this returns."""
@@ -115,7 +116,7 @@ class StepByStep:
         if not hasattr(self._mine, "conn"):
             self._mine.conn, self._mine.model = self.engine.connect(), Model()
             self.machine.add_model(self._mine.model)
-            self._conns.append(self._mine.conn)
+            self._conns.add(self._mine.conn)
         return self._mine.conn, self._mine.model
 
     def finished(self) -> int:
@@ -124,6 +125,6 @@ class StepByStep:
             return conn.scalar(placed) or 0
 
     def close(self) -> None:
-        for conn in self._conns:
+        for conn in list(self._conns):
             conn.close()
         self.engine.dispose()
