@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 CAPACITY = 1024
 ATTEMPTS = 5
+#: Seconds that a batch waits at most for the next commands of those who were just answered.
+GATHER = 0.002
 
 Answers = dict[str, Answer | Exception]
 
@@ -53,6 +55,7 @@ class Committer:
         self._background: deque[tuple[str, Batch, Future[Answers]]] = deque()
         self._connections: dict[str, Connection] = {}
         self._running = threading.RLock()
+        self._expected = self._awaited = 0
 
     def submit(self, service: str, command: Command, timeout: float = 10.0) -> Answer:
         """Commit a command and return its answer; raises what its handler raised, Busy or OutcomeUnknown."""
@@ -66,7 +69,8 @@ class Committer:
             if len(self._interactive) >= CAPACITY:
                 raise Busy(f"{CAPACITY} commands are waiting")
             self._interactive.append((service, command, future))
-            self.arrived.notify()
+            if len(self._interactive) >= self._awaited:
+                self.arrived.notify()
         try:
             return future.result(timeout)
         except FutureTimeout:
@@ -85,6 +89,7 @@ class Committer:
     def step(self) -> int:
         """Commit what is queued: waiting commands first, then one background batch. Returns the number of items."""
         with self.arrived:
+            self._gather()
             taken = [self._interactive.popleft() for _ in range(min(BATCH, len(self._interactive)))]
             behind = self._background.popleft() if self._background else None
         waiting: dict[str, list[tuple[Command, Future[Answer]]]] = {}
@@ -98,7 +103,16 @@ class Committer:
                 result.set_result(self.run(self.services[name], batch))
             except Exception as error:
                 result.set_exception(error)
+        if taken:
+            self._expected = len(taken) + len(self._interactive)
         return len(taken) + (len(behind[1]) if behind else 0)
+
+    def _gather(self) -> None:
+        """Let those come back who were answered at the last step, if others wait already."""
+        self._awaited = min(self._expected, BATCH)
+        if self._interactive and not self._background:
+            self.arrived.wait_for(lambda: len(self._interactive) >= self._awaited, GATHER)
+        self._awaited = 0
 
     def _answer(self, name: str, pairs: list[tuple[Command, Future[Answer]]]) -> None:
         """One batch for the commands that wait; two of the same id share the first one's answer if alike."""

@@ -127,6 +127,29 @@ def test_a_crank_that_stands_still_is_answered_for_and_the_key_tells_the_outcome
     assert (known.status_code, {known.get_json()["mutation"]}) == (201, cases(world) - before)
 
 
+def test_those_who_were_answered_together_are_committed_together_again(
+    world: World, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.committer.GATHER", 10.0)
+    officer = acting(world, "officer")
+    turn(world, [pool.submit(give, officer, CASES, drafted("verifier")) for _ in range(2)])
+    early = pool.submit(give, officer, CASES, drafted("verifier"))
+    until(lambda: waiting(world) == 1)
+    stepping = pool.submit(world.app.committer.step)
+    late = pool.submit(give, officer, CASES, drafted("verifier"))
+    assert stepping.result(20) == 2
+    assert {early.result(10).status_code, late.result(10).status_code} == {201}
+
+
+def test_a_batch_waits_only_a_moment_for_who_does_not_come_back(
+    world: World, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.committer.GATHER", 0.001)
+    officer = acting(world, "officer")
+    turn(world, [pool.submit(give, officer, CASES, drafted("verifier")) for _ in range(2)])
+    assert [len(turn(world, [pool.submit(give, officer, CASES, drafted("verifier"))])) for _ in range(2)] == [1, 1]
+
+
 def test_a_thousand_commands_at_once_are_all_done_once(world: World, pool: ThreadPoolExecutor) -> None:
     before = cases(world)
     world.app.runtime.start()
