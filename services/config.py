@@ -81,7 +81,7 @@ def from_environment(names: tuple[str, ...]) -> Config:
 
 
 def _read(env: Env, names: tuple[str, ...]) -> Config:
-    directory = Path(env.str("IMBANG_DIRECTORY", "var"))
+    directory = Path(env.str("IMBANG_DIRECTORY", "var")).absolute()
     overrides = {n: u for n in names if (u := env.str(f"{n.upper()}_DATABASE_URL", ""))}
     return Config(
         database_url=driver(env.str("DATABASE_URL", f"sqlite:///{directory / 'imbang.db'}")),
@@ -112,10 +112,13 @@ def _check_database(url: str) -> None:
 
 
 def driver(url: str) -> str:
-    """PostgreSQL by psycopg 3, whatever the usual spellings of the address."""
+    """PostgreSQL by psycopg 3, whatever the usual spellings of the address; a file of SQLite by its whole path, since
+    Flask-SQLAlchemy would look for a relative one elsewhere than we do."""
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
+    if (path := url.removeprefix("sqlite:///")) != url:
+        return f"sqlite:///{Path(path).absolute()}"
     return url
 
 

@@ -136,8 +136,9 @@ def _operations() -> Blueprint:
         faults = {f"consumer {name}": why for name, why in app.runtime.stopped.items()}
         for service in app.services:
             try:
-                with app.databases.reader(service.name).connect() as conn:
-                    conn.execute(sa.select(1))
+                for reading in (app.databases.reader(service.name), db.engines[service.metadata.info.get("bind_key")]):
+                    with reading.connect() as conn:
+                        conn.execute(sa.select(1))
             except sa.exc.DBAPIError as error:
                 faults[f"database {service.name}"] = type(error).__name__
         return {"status": "stopped" if faults else "ready", "faults": faults}, 503 if faults else 200

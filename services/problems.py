@@ -134,7 +134,7 @@ def install_problems(app: Flask) -> None:
     @app.errorhandler(sa.exc.OperationalError)
     @app.errorhandler(sa.exc.InterfaceError)
     def away(error: sa.exc.DBAPIError) -> Response:
-        log.warning("database away", path=request.path, error=type(error.orig).__name__)
+        log.warning("database away", path=request.path, error=repr(error.orig))
         words = Words("Basis data sedang tidak terjangkau.", "The database is out of reach just now.")
         again = Words("Coba lagi sebentar; yang terjawab tersimpan.", "Try again; what was answered is kept.")
         return problem(503, "Database away", pick(words), remedy=pick(again), headers={"Retry-After": "2"})

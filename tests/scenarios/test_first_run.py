@@ -21,10 +21,11 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def recipe() -> list[str]:
-    """The last command that `make run` gives."""
+    """The last command that `make run` gives, for use from another folder."""
     dry_run = ["make", "--dry-run", "--no-print-directory", "run"]
     dry = subprocess.run(dry_run, cwd=ROOT, capture_output=True, text=True, check=True)
-    return shlex.split(dry.stdout.splitlines()[-1])
+    program, *arguments = shlex.split(dry.stdout.splitlines()[-1])
+    return [str(ROOT / program), *arguments]
 
 
 def free_port() -> int:
@@ -35,11 +36,12 @@ def free_port() -> int:
 
 @contextmanager
 def running(directory: Path) -> Iterator[tuple[str, str]]:
-    """What the process printed until it served, and its address; Ctrl-C ends it well."""
+    """What the process printed until it served, and its address; Ctrl-C ends it well. Nothing but the port is set."""
     port = free_port()
-    environment = os.environ | {"IMBANG_DIRECTORY": str(directory), "IMBANG_PORT": str(port)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("IMBANG", "DATABASE"))}
+    environment["IMBANG_PORT"] = str(port)
     with subprocess.Popen(
-        recipe(), cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        recipe(), cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdout
         try:
