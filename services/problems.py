@@ -31,6 +31,15 @@ class Standard(NamedTuple):
     remedy: Words
 
 
+#: What a verdict of a schema means, by a part of it.
+FAULTS = {
+    "Missing data": Words("wajib diisi", "is required"),
+    "Unknown field": Words("tidak dikenal di sini", "is not known here"),
+    "regex": Words("bentuknya keliru", "has the wrong form"),
+    "date": Words("bukan tanggal yang mungkin", "is no possible date"),
+    "enum": Words("bukan salah satu pilihan", "is none of the choices"),
+    "Expected": Words("jenis nilainya keliru", "has a value of the wrong kind"),
+}
 STANDARD = {
     400: Standard(
         Words("Permintaan tidak dapat dibaca", "Bad request"),
@@ -102,8 +111,18 @@ def pick(words: Words) -> str:
     return words.en if language() == "en" else words.id
 
 
-def title(error: Exception) -> str:
-    return (type(error).__doc__ or type(error).__name__).strip()
+def explained(message: str) -> Words:
+    """The verdict of a schema as a sentence."""
+    return next((words for mark, words in FAULTS.items() if mark in message), Words(message, message))
+
+
+def _spoken(errors: Any) -> Any:
+    """Messages by location and field in the reader's language."""
+    if isinstance(errors, Mapping):
+        return {name: _spoken(inner) for name, inner in errors.items()}
+    if isinstance(errors, list):
+        return [_spoken(inner) for inner in errors]
+    return errors if language() == "en" else explained(str(errors)).id
 
 
 def _fields(errors: Mapping[str, Any]) -> Iterator[str]:
@@ -119,17 +138,22 @@ def install_problems(app: Flask) -> None:
     def refused(error: Refused) -> Response:
         detail, remedy = pick(error.detail), pick(error.remedy)
         more: dict[str, Any] = error.more
-        return problem(error.status, title(error), detail, remedy=remedy, rule=error.rule, **more)
+        name = Words("Aturan tidak mengizinkan", "The rules do not allow this")
+        return problem(error.status, pick(name), detail, remedy=remedy, rule=error.rule, **more)
 
     @app.errorhandler(Busy)
     def busy(error: Busy) -> Response:
+        name = Words("Peladen sedang penuh", "The server takes no more commands for the moment")
+        full = Words("Antrean penuh; perintah ini tidak dicatat.", "The queue is full; this command was not recorded.")
         words = Words("Kirim lagi sesudah jeda Retry-After.", "Send it again after the pause in Retry-After.")
-        return problem(429, title(error), str(error), remedy=pick(words), headers={"Retry-After": "1"})
+        return problem(429, pick(name), pick(full), remedy=pick(words), headers={"Retry-After": "1"})
 
     @app.errorhandler(OutcomeUnknown)
     def unknown(error: OutcomeUnknown) -> Response:
+        name = Words("Hasilnya belum diketahui", "The outcome is not known")
+        late = Words("Perintah ini tidak terjawab pada waktunya.", "The command was not answered in time.")
         words = Words("Kirim lagi dengan kunci yang sama.", "Send it again with the same key.")
-        return problem(503, title(error), str(error), remedy=pick(words), headers={"Retry-After": "2"})
+        return problem(503, pick(name), pick(late), remedy=pick(words), headers={"Retry-After": "2"})
 
     @app.errorhandler(sa.exc.OperationalError)
     @app.errorhandler(sa.exc.InterfaceError)
@@ -137,12 +161,15 @@ def install_problems(app: Flask) -> None:
         log.warning("database away", path=request.path, error=repr(error.orig))
         words = Words("Basis data sedang tidak terjangkau.", "The database is out of reach just now.")
         again = Words("Coba lagi sebentar; yang terjawab tersimpan.", "Try again; what was answered is kept.")
-        return problem(503, "Database away", pick(words), remedy=pick(again), headers={"Retry-After": "2"})
+        name = Words("Basis data tidak terjangkau", "Database away")
+        return problem(503, pick(name), pick(words), remedy=pick(again), headers={"Retry-After": "2"})
 
     @app.errorhandler(Reused)
     def reused(error: Reused) -> Response:
+        name = Words("Kunci sudah dipakai", "The key was used before")
+        other = Words("Kunci ini milik perintah lain.", "This key belongs to another command.")
         words = Words("Pakai Idempotency-Key baru untuk perintah baru.", "Use a new Idempotency-Key for a new command.")
-        return problem(422, title(error), str(error), remedy=pick(words), field="Idempotency-Key")
+        return problem(422, pick(name), pick(other), remedy=pick(words), field="Idempotency-Key")
 
     @app.errorhandler(CSRFError)
     def stale(error: CSRFError) -> Response:
@@ -165,7 +192,7 @@ def install_problems(app: Flask) -> None:
         if errors := (getattr(error, "data", None) or {}).get("messages"):
             fields = list(_fields(errors))
             detail = pick(Words(f"Tidak dapat diterima: {', '.join(fields)}.", f"Not acceptable: {', '.join(fields)}."))
-            more = {"field": fields[0], "errors": errors}
+            more = {"field": fields[0], "errors": _spoken(errors)}
         headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
         return problem(status, name, detail, remedy=pick(standard.remedy), headers=headers, **more)
 

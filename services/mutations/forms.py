@@ -12,6 +12,7 @@ import msgspec
 from werkzeug.datastructures import MultiDict
 
 from events.schema import schema_of
+from services.problems import FAULTS, explained
 from services.service import Refused, Words
 from workflow import commands as cmd
 from workflow.definition import Title
@@ -67,14 +68,6 @@ def meanings() -> dict[str, Title]:
     return offered | lexicon().codes
 
 
-#: What a verdict of the schema means to whoever fills in a form, by a part of it.
-FAULTS = {
-    "regex": Words("bentuknya keliru", "has the wrong form"),
-    "date": Words("bukan tanggal yang mungkin", "is no possible date"),
-    "enum": Words("bukan salah satu pilihan", "is none of the choices"),
-    "Missing": Words("wajib diisi", "is required"),
-}
-
 COMMANDS: dict[str, type[cmd.Command]] = {
     str(c.__struct_config__.tag): c for c in cmd.Command.__subclasses__() if c not in (cmd.FireTimer, cmd.Draft)
 }
@@ -91,7 +84,7 @@ def command_of(name: str, mutation: str, form: MultiDict[str, str]) -> cmd.Comma
             owner, _, key = field.name.partition(".")
             values[owner] = values.get(owner, {}) | {key: given} if key else given
         elif field.required:
-            raise _wrong(field.name, FAULTS["Missing"])
+            raise _wrong(field.name, FAULTS["Missing data"])
     return checked(COMMANDS[name], values)
 
 
@@ -102,8 +95,7 @@ def checked(command: type[C], values: Mapping[str, Any]) -> C:
     except ma.ValidationError as error:
         messages = cast("dict[str, list[str]]", error.messages)
         field, (message, *_) = next(iter(messages.items()))
-        told = next((words for mark, words in FAULTS.items() if mark in message), Words(message, message))
-        raise _wrong(field, told) from None
+        raise _wrong(field, explained(message)) from None
 
 
 def _wrong(field: str, what: Words) -> Refused:

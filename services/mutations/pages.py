@@ -90,7 +90,10 @@ def inbox() -> str:
     """What is asked of me, through the offices I hold today and of myself."""
     user, known, on = actor(), reading.authority(), reading.today()
     found = reading.inbox(known, user.person or "", on)
-    return render_template("mutations/inbox.html", duties=[_card(known, asked, row, on) for asked, row in found])
+    drafts = reading.listing(visible(), None, state="DRAFT")[: reading.PAGE]
+    mine = [row for row in drafts if "submit" in reading.offered(known, reading.state_of(row), user.person, on)]
+    duties = [_card(known, asked, row, on) for asked, row in found]
+    return render_template("mutations/inbox.html", duties=duties, drafts=[_line(row) for row in mine])
 
 
 @door.get("/")
@@ -273,7 +276,9 @@ def _entry(known: Authority, wrapped: Any, event: MutationEvent) -> dict[str, An
     by = event.act
     office = known.offices[by.office].title if by.office and by.office in known.offices else ""
     capacity = {"plt": "Plt ", "plh": "Plh ", "delegate": _("a.n. ")}.get(by.capacity, "")
-    who = {"engine": _("mesin alur"), "employee": _("pegawai")}.get(by.capacity, f"{capacity}{office}")
+    who = {"engine": _("mesin alur"), "employee": _("pegawai yang bersangkutan")}.get(
+        by.capacity, f"{capacity}{office}"
+    )
     detail = []
     for name in ("answer", "vote", "opinion", "reason_class", "condition", "dissent", "number", "effective_on"):
         value = getattr(event, name, None)

@@ -20,7 +20,8 @@ class Counted(_Strict, frozen=True, kw_only=True):
 
 
 class SubmitReport(_Strict, frozen=True, kw_only=True):
-    """What a unit did in a period, by the counted tasks of its final ABK; a task left out had no results.
+    """What a unit did in a period, by the counted tasks of its final ABK; a task left out had no results,
+    but a report that names none is refused: no data is not no work.
 
     `absent_days` are person-days. A report of exactly the same period as an earlier one corrects it.
     """

@@ -44,6 +44,13 @@ RULES: dict[str, tuple[Words, Words]] = {
         Words("Unit {unit} belum punya ABK final.", "The unit {unit} has no final workload analysis."),
         Words("Tetapkan ABK-nya dulu.", "Have its analysis signed first."),
     ),
+    "nothing_reported": (
+        Words("Laporan tanpa satu pun hasil.", "The report counts nothing."),
+        Words(
+            "Sebut tugasnya: {tasks}. Bila memang tidak ada hasil, tulis 0.",
+            "Name the tasks: {tasks}. Where there really was no result, write 0.",
+        ),
+    ),
     "task_unknown": (
         Words("Tugas {task} tidak dihitung dalam ABK final unit ini.", "The final analysis counts no task {task}."),
         Words("Tugas yang dihitung: {tasks}.", "It counts: {tasks}."),

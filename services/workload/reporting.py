@@ -108,6 +108,8 @@ def _check_lines(given: SubmitReport, counted: list[str] | None, place: str) -> 
         _check_line(line, counted, seen, f"{place}lines[{n}]")
         seen.add(line.task)
     _check_number(given.absent_days, f"{place}absent_days")
+    if not given.lines:
+        raise refused("nothing_reported", f"{place}lines", tasks=", ".join(counted))
 
 
 def _check_line(line: Counted, counted: list[str], seen: set[str], place: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -40,3 +41,13 @@ def test_every_sentence_of_a_screen_has_its_english() -> None:
     used = {(file, key) for file, _, ids, *_ in found for key in each(ids)}
     assert used, "nothing was extracted"
     assert sorted((file, key) for file, key in used if key not in english) == []
+
+
+def test_no_sentence_has_two_meanings() -> None:
+    """All catalogues are one, so that of two translations of a sentence one would be shown for both."""
+    meanings: dict[str, set[str]] = defaultdict(set)
+    for source in SERVICES.glob("**/translations/en/LC_MESSAGES/messages.po"):
+        for message in read_po(BytesIO(source.read_bytes())):
+            meanings[str(message.id)].add(str(message.string))
+    del meanings[""]
+    assert {sentence: found for sentence, found in meanings.items() if len(found) > 1} == {}

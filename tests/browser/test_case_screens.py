@@ -27,7 +27,7 @@ def open_first_case(officer: Visitor) -> None:
     """Two days into the surge the optimizer's first proposal has become a case."""
     officer.next_day()
     officer.next_day()
-    officer.wait_for("/mutations/", lambda page: page.locator("tbody th a")).click()
+    officer.wait_for("/mutations/inbox", lambda page: page.locator("#drafts a").first).click()
     expect(officer.page.locator("#actions")).to_be_visible()
 
 

@@ -99,6 +99,7 @@ BAD = [
     (REPORTS, REPORT, {"unit": "8200.tidak.ada"}, "unit"),
     (REPORTS, REPORT, {"period_to": "2026-02-10"}, "period_to"),
     (REPORTS, REPORT, {"absent_days": -1}, "absent_days"),
+    (REPORTS, REPORT, {"lines": []}, "lines"),
     (REPORTS, REPORT, {"lines": [{"task": "layanan", "volume": "5"}]}, "lines"),
     (ANALYSES, ABK, {"version": HUGE}, "version"),
     (ANALYSES, ABK, {"version": -1}, "version"),

@@ -12,11 +12,11 @@ from workflow.quorum import Outcome, opinion
 def view_explained(q: Question[cmd.Answer]) -> bool:
     match q.command.answer:
         case "willing":
-            return True
+            return q.command.condition is None
         case "conditional":
             return q.command.condition is not None
         case "unwilling":
-            return q.command.reason_class is not None
+            return q.command.reason_class is not None and q.command.condition is None
 
 
 @guard

@@ -27,10 +27,18 @@ def test_row_7_nobody_answers_for_the_employee() -> None:
         Case().consulting().do("head-education", cmd.Answer, answer="willing")
 
 
-@pytest.mark.parametrize("answer", ["unwilling", "conditional"])
-def test_row_7_no_needs_a_reason_and_maybe_a_condition(answer: str) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"answer": "unwilling"},
+        {"answer": "conditional"},
+        {"answer": "willing", "condition": "near_home"},
+        {"answer": "unwilling", "reason_class": "family", "condition": "near_home"},
+    ],
+)
+def test_row_7_an_answer_agrees_with_its_reason_and_its_condition(given: dict[str, str]) -> None:
     with pytest.raises(Refused, match="view_explained"):
-        Case().consulting().do(EMPLOYEE, cmd.Answer, answer=answer)
+        Case().consulting().do(EMPLOYEE, cmd.Answer, **given)
 
 
 def test_row_7_silence_is_recorded_as_no_response() -> None:
