@@ -56,7 +56,7 @@ Place = tuple[str, int]
 
 
 class LogCut(Exception):
-    """The log no longer holds what this consumer has already applied"""
+    """The log lost what this consumer has applied; stop the services, `imbang republish TOPIC`, start them"""
 
 
 #: Tells a reader where its consumer stands, read from the consumer's database.

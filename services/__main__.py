@@ -19,6 +19,7 @@ import msgspec
 import waitress
 from waitress import wasyncore
 
+from events.catalog import TOPICS
 from services.app import NAMES, SERVICES, Application, build
 from services.config import Config, Misconfigured, from_environment
 from services.db import Databases
@@ -149,6 +150,16 @@ def replay(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@command("republish")
+def republish_command(arguments: argparse.Namespace) -> int:
+    """Send a topic again from the event stores after the log lost a part of it. Stop the services first."""
+    from services.republish import republish
+
+    app = _migrated()
+    _print(republish(app.databases, app.everyone, app.event_log, arguments.topic), arguments.json)
+    return 0
+
+
 @command("verify")
 def verify(arguments: argparse.Namespace) -> int:
     """Re-read the whole audit log and every event store, and say the first fault."""
@@ -233,6 +244,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sub.add_argument("--directory", help="where this instance keeps its files; names it in a list of processes")
         if name == "replay":
             sub.add_argument("service", choices=NAMES)
+        if name == "republish":
+            sub.add_argument("topic", choices=sorted(TOPICS))
         if name == "bench":
             sub.add_argument("area", nargs="?", choices=("engine",), default="engine")
             sub.add_argument("--cases", type=int, default=2000, help="cases that a round gives to each contestant")

@@ -56,6 +56,7 @@ class World:
 
     def __init__(self, url: str, log_url: str = EMBEDDED_LOG, *, new: bool = True):
         self.faults: dict[str, Exception] = {}
+        self.log_url = log_url
         meters, mirror = sa.MetaData(), sa.MetaData()
         self.load = sa.Table(
             "workload_last_ratio", meters, sa.Column("unit", sa.String, primary_key=True), sa.Column("ratio", sa.Float)

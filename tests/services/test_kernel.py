@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 import sqlalchemy as sa
+from kafka import KafkaAdminClient
 
+from deploy.daemon import wait_until
 from events import ids, inbox, outbox
-from events.log import LogCut, log_entry, log_head
+from events.kafka import Cluster, create_topics
+from events.log import DatabaseLog, log_entry, log_head
 from services import jobs
 from services.batch import Batch
+from services.republish import republish
 from services.service import Command, Firing, Refused
 from tests.toys import MORNING, Register, Report, World
 
@@ -79,12 +84,12 @@ def test_a_copy_of_an_event_later_in_the_log_is_ignored(world: World) -> None:
     world.send(Register("a"))
     world.send(Report("a", 1.4))
     world.runtime.drain()
-    republish(world, "workload/unit/a")
+    publish_again(world, "workload/unit/a")
     world.runtime.drain()
     assert world.times() == {"a": 1}
 
 
-def republish(world: World, subject: str) -> None:
+def publish_again(world: World, subject: str) -> None:
     with world.databases.writer("workload").begin() as conn:
         event = world.workload.outbox.event
         found = conn.execute(sa.select(event.c.event_id).where(event.c.subject == subject)).scalars().all()
@@ -192,14 +197,55 @@ def test_a_log_that_lost_its_tail_stops_the_consumer(world: World) -> None:
     for unit in "abc":
         world.send(Register(unit))
     world.runtime.drain()
-    engine = sa.create_engine(world.databases.config.database_url)
-    with engine.begin() as conn:
-        conn.execute(log_entry.delete())
-        conn.execute(log_head.update().values(next=0))
-    engine.dispose()
+    cut(world)
     world.runtime.read(world.optimizer)
-    assert LogCut.__doc__ is not None
-    assert LogCut.__doc__ in world.runtime.stopped["optimizer"]
+    assert "`imbang republish TOPIC`" in world.runtime.stopped["optimizer"]
+
+
+def test_what_a_log_lost_is_sent_again_from_the_store_and_takes_effect_once(world: World) -> None:
+    world.send(Register("a"))
+    world.send(Report("a", 1.4))
+    world.runtime.drain()
+    world.runtime.stop()
+    cut(world)
+    with started_again(world) as found:
+        found.send(Report("a", 1.5))
+        found.runtime.relay(found.workload)
+        assert wait_until(lambda: not found.runtime.read(found.optimizer) and bool(found.runtime.stopped), 30)
+        services = [found.workload, found.optimizer]
+        told = {t: republish(found.databases, services, found.log, t) for t in ("personnel", "workload")}
+        assert told == {"personnel": {"workload": 1, "consumers": 1}, "workload": {"workload": 2, "consumers": 1}}
+    with started_again(world) as mended:
+        mended.runtime.drain()
+        assert mended.times() == {"a": 2}
+        mended.send(Report("a", 1.6))
+        mended.runtime.drain()
+        assert mended.times() == {"a": 3}
+        assert mended.rows("optimizer", mended.optimizer.inbox.waiting) == []
+
+
+@contextmanager
+def started_again(world: World) -> Iterator[World]:
+    """A new process on what a world has left."""
+    made = World(world.databases.config.database_url, world.log_url, new=False)
+    yield made
+    made.runtime.stop()
+
+
+def cut(world: World) -> None:
+    """The log loses all it holds."""
+    if isinstance(world.log, DatabaseLog):
+        engine = sa.create_engine(world.databases.config.database_url)
+        with engine.begin() as conn:
+            conn.execute(log_entry.delete())
+            conn.execute(log_head.update().values(next=0))
+        engine.dispose()
+        return
+    cluster = Cluster.of(world.log_url)
+    with KafkaAdminClient(**cluster.client) as admin:
+        admin.delete_topics([cluster.prefix + "workload"])
+        assert wait_until(lambda: cluster.prefix + "workload" not in admin.list_topics(), 30)
+    create_topics(world.log_url, parts=4)
 
 
 def test_bytes_that_are_no_event_are_kept_and_the_others_go_on(world: World) -> None:
