@@ -43,7 +43,11 @@ def up() -> int:
 def down() -> int:
     """Stop everything that `up` started, its supervisor first if that still lives. Nothing is lost."""
     with supervising(HOME, instead=True):
-        Cluster(HOME).stop()
+        try:
+            Cluster(HOME).stop()
+        except Missing as reason:
+            print(f"imbang down: nothing can run here: {reason}", file=sys.stderr)
+            return 1
     return 0
 
 

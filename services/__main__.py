@@ -241,7 +241,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, function in COMMANDS.items():
         sub = commands.add_parser(name, help=(function.__doc__ or "").split("\n")[0])
         sub.add_argument("--json", action="store_true", help="print facts as one JSON object")
-        sub.add_argument("--directory", help="where this instance keeps its files; names it in a list of processes")
+        sub.add_argument(
+            "--directory", help="names this instance in a list of processes; its files are where IMBANG_DIRECTORY says"
+        )
         if name == "replay":
             sub.add_argument("service", choices=NAMES)
         if name == "republish":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,6 +52,13 @@ class Config:
             _check_database(url)
         if not 0 < self.port < 65536:
             raise Misconfigured(f"IMBANG_PORT={self.port}: a port is a number from 1 to 65535")
+        for network in self.webhook_networks:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise Misconfigured(f"IMBANG_WEBHOOK_NETWORKS: {error}; write networks as 10.1.0.0/16") from error
+        if self.audit_key and not self.audit_key.is_file():
+            raise Misconfigured(f"IMBANG_AUDIT_KEY: there is no file {self.audit_key}")
         if self.event_log_url != EMBEDDED_LOG and not self.event_log_url.startswith("kafka://"):
             raise Misconfigured(f"EVENT_LOG_URL is {EMBEDDED_LOG} or kafka://HOST:PORT/PREFIX")
         if self.event_log_url == EMBEDDED_LOG and len(urls) > 1:

@@ -187,7 +187,19 @@ def _at_pace(task: Task, parts: Sequence[tuple[Report, float]], days: float) -> 
     count = sum(report.counts.get(task.task, 0) * share for report, share in parts)
     minutes = count * WORKDAYS * task.norm / days
     sources = tuple(report.report for report, _ in parts)
-    return Line("task", "{} ÷ {} × {} × {}", (count, days, WORKDAYS, task.norm), minutes, task.name, sources)
+    counted, values = _counted(task, parts)
+    return Line("task", counted + " ÷ {} × {} × {}", (*values, days, WORKDAYS, task.norm), minutes, task.name, sources)
+
+
+def _counted(task: Task, parts: Sequence[tuple[Report, float]]) -> tuple[str, tuple[float, ...]]:
+    """The sum of a task's counts as a formula and its figures; of a report that begins earlier, the days that count."""
+    terms, values = [], list[float]()
+    for report, share in parts:
+        terms.append("{}" if share == 1 else "{} × {} ÷ {}")
+        values.append(report.counts.get(task.task, 0))
+        values += [] if share == 1 else [round(report.days * share), report.days]
+    text = " + ".join(terms)
+    return (f"({text})" if len(terms) > 1 else text), tuple(values)
 
 
 def _per_year(task: Task) -> Line:

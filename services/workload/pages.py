@@ -61,6 +61,7 @@ def unit(unit: str) -> Response:
         spark=sparkline([row.ratio for row in reversed(found.trend)]),
         size=SPARK,
         stale_after=STALE_AFTER,
+        counts=reading.counts(found),
         **{name: getattr(found, name) for name in ("summary", "measured", "figures", "abk", "reports", "trend")},
     )
     return _conditional(page, reading.fingerprint(found.etag, today))

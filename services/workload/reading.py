@@ -17,7 +17,7 @@ from services.http import application
 from services.workload.evidence import gather, staff_of
 from services.workload.freshness import is_fresh, local
 from services.workload.measure import Unmeasurable, need, ratio, yearly_load
-from services.workload.models import Abk, Load, Measurement, Report, Unit
+from services.workload.models import Abk, AbkTask, Load, Measurement, Report, Unit
 from services.workload.working import Figure
 
 TREND = 20
@@ -152,6 +152,15 @@ def _sources(figures: Mapping[str, Figure]) -> Mapping[str, Report]:
     named = {source for figure in figures.values() for line in figure.lines for source in line.sources}
     newest_first = sa.select(Report).where(Report.id.in_(named)).order_by(Report.period_to.desc())
     return {row.id: row for row in db.session.scalars(newest_first)}
+
+
+def counts(shown: View) -> dict[str, list[tuple[str, float]]]:
+    """Of each report that a unit's figures rest on: the tasks by name, and their results."""
+    unit, version = shown.summary["unit"], shown.abk.version if shown.abk else 0
+    named = sa.select(AbkTask.task, AbkTask.name).where(AbkTask.unit == unit, AbkTask.version == version)
+    names: dict[str, str] = dict(db.session.execute(named).all())
+    told = {key: msgspec.json.decode(report.counts, type=dict[str, float]) for key, report in shown.reports.items()}
+    return {key: [(names.get(task, task), count) for task, count in found.items()] for key, found in told.items()}
 
 
 def _trend(unit: str) -> Sequence[Measurement]:

@@ -21,6 +21,8 @@ from services.config import Misconfigured, from_environment
         ("DATABASE_URL", "nonsense", "DATABASE_URL"),
         ("DATABASE_URL", "mysql://imbang:sagu@host/name", "names mysql"),
         ("AUDIT_DATABASE_URL", "sqlite:///other.db", "all services in one database"),
+        ("IMBANG_WEBHOOK_NETWORKS", "abc", "IMBANG_WEBHOOK_NETWORKS"),
+        ("IMBANG_AUDIT_KEY", "/nowhere", "IMBANG_AUDIT_KEY"),
         ("EVENT_LOG_URL", "amqp://host", "kafka://"),
         ("EVENT_LOG_URL", "kafka://host:9092/x", "Kafka needs PostgreSQL"),
     ],

@@ -144,6 +144,7 @@ def test_newer_days_push_older_ones_out_of_the_window() -> None:
     day = Report("today", "counter", MONDAY + timedelta(days=7), MONDAY + timedelta(days=7), 1, {"ktp-el": 200})
     measured = measure(COUNTER[:1], [quiet, day], staff=1)
     assert measured.load.value == (100 * 4 / 5 + 200) / 5 * 250 * 15
+    assert measured.load.lines[0].text("en") == "(200 + 100 × 4 ÷ 5) ÷ 5 × 250 × 15 = 210,000"
     older = report(-1, {"ktp-el": 9_999})
     assert measure(COUNTER[:1], [older, day, quiet], staff=1).load == measured.load
 
