@@ -115,7 +115,10 @@ def migrate_command(arguments: argparse.Namespace) -> int:
 
 @command("demo")
 def demo(arguments: argparse.Namespace) -> int:
-    """The main job, headless: from a load surge to people at work, and back. Prints the story; --json its figures."""
+    """The main job, headless: from a load surge to people at work, and back. Prints the story; --json its figures.
+
+    Load ratios are of the units that were helped.
+    """
     from deploy.sample import demo as headless
 
     figures = headless.tell((lambda line: None) if arguments.json else print)

@@ -101,7 +101,11 @@ def listen(story: Story, receiver: Receiver) -> None:
 
 
 def summed(app: Application, told: Told, receiver: Receiver, log: FaultyLog) -> dict[str, Any]:
-    """The figures of a finished story, each counted where it happened."""
+    """The figures of a finished story, each counted where it happened.
+
+    `max_load_ratio_*` are of the units that were helped: before, on the last day of the help, 30 days after the return.
+    Others of the sample stay overloaded, since nobody suitable can be spared for them.
+    """
     with app.databases.reader("audit").connect() as conn:
         twice = doubled(conn)
         events = sum(conn.exec_driver_sql(f"SELECT count(*) FROM {n}_event").scalar_one() for n in NAMES)
