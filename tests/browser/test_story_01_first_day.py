@@ -24,7 +24,7 @@ WORDS = {
     "id": {
         "ratio": "1,42",
         "quotient": "637.500 ÷ (6 × 75.000) = 1,4167",
-        "line": ["480 ÷ 5 × 250 × 15 = 360.000", "192 ÷ 5 × 250 × 20 = 192.000", "35 ÷ 5 × 250 × 30 = 52.500"],
+        "line": ["÷ 5 × 250 × 15 = 360.000", "÷ 5 × 250 × 20 = 192.000", "÷ 5 × 250 × 30 = 52.500"],
         "age": "hari lalu",
         "help": "Bantuan sementara",
         "wrong": "Mutasi tetap keliru atas bukti ini",
@@ -32,7 +32,7 @@ WORDS = {
     "en": {
         "ratio": "1.42",
         "quotient": "637,500 ÷ (6 × 75,000) = 1.4167",
-        "line": ["480 ÷ 5 × 250 × 15 = 360,000", "192 ÷ 5 × 250 × 20 = 192,000", "35 ÷ 5 × 250 × 30 = 52,500"],
+        "line": ["÷ 5 × 250 × 15 = 360,000", "÷ 5 × 250 × 20 = 192,000", "÷ 5 × 250 × 30 = 52,500"],
         "age": "days ago",
         "help": "Temporary help",
         "wrong": "A permanent move would be wrong on this evidence",
