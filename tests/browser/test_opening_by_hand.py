@@ -71,6 +71,7 @@ def test_towards_the_counter_of_kota_tidore_the_engine_names_the_other_route_and
     for party in ("Maluku Utara", "Kota Tidore Kepulauan", "→"):
         expect(rule).to_contain_text(party)
     assert officer.page.locator('button[name="confirmed"]').count() == 0, "what has no definition cannot be drafted"
+    expect(officer.page.locator("#consequences .note").last).to_contain_text("Rancangan tidak dapat dibuat")
 
 
 def test_names_of_candidates_are_opened_only_on_purpose(officer: Visitor) -> None:
