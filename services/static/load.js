@@ -110,7 +110,8 @@ function options({ units, thresholds, opd, words }, width, height) {
     { xAxis: from, itemStyle: { color: colours[level], opacity: 0.07 } }, { xAxis: to },
   ];
   return {
-    animation: !matchMedia("(prefers-reduced-motion: reduce)").matches, animationDurationUpdate: 900,
+    // Only what changes moves; the first picture is there at once.
+    animation: !matchMedia("(prefers-reduced-motion: reduce)").matches, animationDuration: 0, animationDurationUpdate: 900,
     textStyle: { fontFamily: "inherit", color: token("--ink") },
     grid: { ...MARGIN, containLabel: false },
     xAxis: {
