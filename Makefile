@@ -32,7 +32,7 @@ test: .venv/dev provision ## the whole suite, on real PostgreSQL, Kafka and Chro
 check: .venv/dev ## lint, types and fast tests, in under a minute
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest -m "$(FAST)"
+	$(BIN)/pytest -m "$(FAST)" --ignore=tests/scenarios --ignore=tests/simulation
 
 stories: .venv/dev provision ## the acceptance stories in a real browser, with film strips in var/stories
 	@$(BIN)/python -m tests.browser.stories
