@@ -29,7 +29,7 @@ down: .venv/runtime ## stop the distributed mode
 test: .venv/dev provision ## the whole suite, on real PostgreSQL, Kafka and Chromium
 	$(BIN)/pytest
 
-check: .venv/dev ## lint, types and fast tests, in under a minute
+check: .venv/dev ## lint, types and fast tests, in about a minute
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/pytest -m "$(FAST)" --ignore=tests/scenarios --ignore=tests/simulation

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import waitress
 from waitress import wasyncore
+from waitress.server import BaseWSGIServer
 
 from events.catalog import TOPICS
 from services.app import NAMES, SERVICES, Application, build
@@ -61,17 +62,21 @@ def run(arguments: argparse.Namespace) -> int:
 def serve(app: Application) -> int:
     """Turn the crank and answer requests until SIGINT or SIGTERM; a second signal is not waited for."""
     host, port = app.config.host, app.config.port
+    sockets: dict[int, Any] = {}
     try:
-        server = waitress.create_server(app.web, host=host, port=port, threads=8, ident="imbang", channel_timeout=60)
+        waitress.create_server(
+            app.web, host=host, port=port, threads=8, ident="imbang", channel_timeout=60, map=sockets
+        )
     except (OSError, ValueError) as error:
         raise Misconfigured(f"cannot listen on {host}:{port} ({error}); set IMBANG_HOST and IMBANG_PORT") from error
+    listening = [s for s in sockets.values() if isinstance(s, BaseWSGIServer)]  # a name may have several addresses
     stop = threading.Event()
 
     def ended(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         stop.set()
-        server.pull_trigger()
+        listening[0].pull_trigger()
 
     signal.signal(signal.SIGINT, ended)
     signal.signal(signal.SIGTERM, ended)
@@ -80,21 +85,24 @@ def serve(app: Application) -> int:
     app.runtime.start()
     print(f"Imbang: http://{host}:{port}", flush=True)
     while not stop.is_set():
-        server.asyncore.loop(timeout=1, map=server._map, count=1, use_poll=True)
-    _answer_the_last(server)
+        wasyncore.loop(timeout=1, map=sockets, count=1, use_poll=True)
+    _answer_the_last(sockets, listening)
     app.runtime.stop()
     return 0
 
 
-def _answer_the_last(server: Any) -> None:
+def _answer_the_last(sockets: dict[int, Any], listening: Sequence[Any]) -> None:
     """Take no more connections, and answer what was asked already. Waitress itself would wait until browsers, which
     keep their idle connections for minutes, let them go."""
-    wasyncore.dispatcher.close(server)
+    for server in listening:
+        wasyncore.dispatcher.close(server)
     deadline = time.monotonic() + GRACE
     while time.monotonic() < deadline and any(
-        channel.requests or channel.request or channel.total_outbufs_len for channel in server.active_channels.values()
+        channel.requests or channel.request or channel.total_outbufs_len
+        for server in listening
+        for channel in server.active_channels.values()
     ):
-        server.asyncore.loop(timeout=0.1, map=server._map, count=1, use_poll=True)
+        wasyncore.loop(timeout=0.1, map=sockets, count=1, use_poll=True)
 
 
 @command("serve")

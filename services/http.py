@@ -29,7 +29,7 @@ CSP = (
 KEY = "Idempotency-Key"
 #: Control characters but tab and line breaks: no field has a use for them, and PostgreSQL cannot keep NUL.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-CONTROL = Words(
+CONTROL_FOUND = Words(
     "Ada karakter kendali dalam teks; hanya tab dan ganti baris yang diterima.",
     "A text holds a control character; only tabs and line breaks are taken.",
 )
@@ -87,7 +87,7 @@ def _expected_version() -> int | None:
 def refuse_control_characters(texts: Iterable[str]) -> None:
     """400 for a text that no page or program sends by intent."""
     if any(map(_CONTROL.search, texts)):
-        abort(400, CONTROL)
+        abort(400, CONTROL_FOUND)
 
 
 def install_http(app: Flask) -> None:

@@ -90,6 +90,35 @@ STANDARD = {
     ),
 }
 
+BUSY = Standard(
+    Words("Peladen sedang penuh", "The server takes no more commands for the moment"),
+    Words("Antrean penuh; perintah ini tidak dicatat.", "The queue is full; this command was not recorded."),
+    Words("Kirim lagi sesudah jeda Retry-After.", "Send it again after the pause in Retry-After."),
+)
+UNKNOWN = Standard(
+    Words("Hasilnya belum diketahui", "The outcome is not known"),
+    Words("Perintah ini tidak terjawab pada waktunya.", "The command was not answered in time."),
+    Words("Kirim lagi dengan kunci yang sama.", "Send it again with the same key."),
+)
+AWAY = Standard(
+    Words("Basis data tidak terjangkau", "Database away"),
+    Words("Basis data sedang tidak terjangkau.", "The database is out of reach just now."),
+    Words("Coba lagi sebentar; yang terjawab tersimpan.", "Try again; what was answered is kept."),
+)
+REUSED = Standard(
+    Words("Kunci sudah dipakai", "The key was used before"),
+    Words("Kunci ini milik perintah lain.", "This key belongs to another command."),
+    Words("Pakai Idempotency-Key baru untuk perintah baru.", "Use a new Idempotency-Key for a new command."),
+)
+STALE = Standard(
+    STANDARD[400].title,
+    Words(
+        "Halaman ini terbuka terlalu lama, atau dikirim dari situs lain. Yang Anda isi belum terkirim.",
+        "This page was open for too long, or was sent from another site. What you filled in was not sent.",
+    ),
+    Words("Muat ulang halamannya, lalu kirim lagi.", "Load the page anew, then send it again."),
+)
+
 
 def problem(
     status: int, title: str, detail: str, *, remedy: str = "", headers: dict[str, str] | None = None, **more: Any
@@ -104,6 +133,11 @@ def problem(
         response = make_response(render_template("problem.html", problem=body), status)
     response.headers.extend(headers or {})
     return response
+
+
+def told(status: int, error: Standard, **more: Any) -> Response:
+    """The problem document of an error that says the same each time."""
+    return problem(status, pick(error.title), pick(error.detail), remedy=pick(error.remedy), **more)
 
 
 def pick(words: Words) -> str:
@@ -143,42 +177,25 @@ def install_problems(app: Flask) -> None:
 
     @app.errorhandler(Busy)
     def busy(error: Busy) -> Response:
-        name = Words("Peladen sedang penuh", "The server takes no more commands for the moment")
-        full = Words("Antrean penuh; perintah ini tidak dicatat.", "The queue is full; this command was not recorded.")
-        words = Words("Kirim lagi sesudah jeda Retry-After.", "Send it again after the pause in Retry-After.")
-        return problem(429, pick(name), pick(full), remedy=pick(words), headers={"Retry-After": "1"})
+        return told(429, BUSY, headers={"Retry-After": "1"})
 
     @app.errorhandler(OutcomeUnknown)
     def unknown(error: OutcomeUnknown) -> Response:
-        name = Words("Hasilnya belum diketahui", "The outcome is not known")
-        late = Words("Perintah ini tidak terjawab pada waktunya.", "The command was not answered in time.")
-        words = Words("Kirim lagi dengan kunci yang sama.", "Send it again with the same key.")
-        return problem(503, pick(name), pick(late), remedy=pick(words), headers={"Retry-After": "2"})
+        return told(503, UNKNOWN, headers={"Retry-After": "2"})
 
     @app.errorhandler(sa.exc.OperationalError)
     @app.errorhandler(sa.exc.InterfaceError)
     def away(error: sa.exc.DBAPIError) -> Response:
         log.warning("database away", path=request.path, error=repr(error.orig))
-        words = Words("Basis data sedang tidak terjangkau.", "The database is out of reach just now.")
-        again = Words("Coba lagi sebentar; yang terjawab tersimpan.", "Try again; what was answered is kept.")
-        name = Words("Basis data tidak terjangkau", "Database away")
-        return problem(503, pick(name), pick(words), remedy=pick(again), headers={"Retry-After": "2"})
+        return told(503, AWAY, headers={"Retry-After": "2"})
 
     @app.errorhandler(Reused)
     def reused(error: Reused) -> Response:
-        name = Words("Kunci sudah dipakai", "The key was used before")
-        other = Words("Kunci ini milik perintah lain.", "This key belongs to another command.")
-        words = Words("Pakai Idempotency-Key baru untuk perintah baru.", "Use a new Idempotency-Key for a new command.")
-        return problem(422, pick(name), pick(other), remedy=pick(words), field="Idempotency-Key")
+        return told(422, REUSED, field="Idempotency-Key")
 
     @app.errorhandler(CSRFError)
     def stale(error: CSRFError) -> Response:
-        words = Words(
-            "Halaman ini terbuka terlalu lama, atau dikirim dari situs lain. Yang Anda isi belum terkirim.",
-            "This page was open for too long, or was sent from another site. What you filled in was not sent.",
-        )
-        again = Words("Muat ulang halamannya, lalu kirim lagi.", "Load the page anew, then send it again.")
-        return problem(400, pick(STANDARD[400].title), pick(words), remedy=pick(again))
+        return told(400, STALE)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,10 @@ def test_the_first_day_of_the_head_of_the_personnel_agency(own_site: Site, visit
     alarm.locator("small a").click()
     working = page.locator("#window")
     expect(working).to_contain_text(words["quotient"])
-    for line in words["line"]:
+    for line, count in zip(words["line"], (480, 192, 35), strict=True):
         row = working.locator("tr").filter(has_text=line)
+        counted, _, _ = row.locator("td").first.inner_text().partition(")")
+        assert sum(map(int, re.findall(r"\d+", counted))) == count, "the counts of the reports, one by one"
         expect(row.locator("td").last).to_contain_text(words["age"])
         assert row.locator("a").count() == 5, "each line names the reports it was counted from"
     for row in working.locator("tbody tr").all():
