@@ -15,12 +15,21 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitEffect(_Payload, frozen=True, kw_only=True):
-    """Load ratio of a unit before and after the move, alone and with the rest of the plan in place."""
+    """Load ratio of a unit before and after the move, alone and with the rest of the plan in place.
+
+    Each ratio is `work`, by the report that ends on `as_of`, divided by the staff then at work, both in full-time
+    people. Proposals before these figures were told have None.
+    """
 
     unit: str
     before: float
     after_alone: float
     after_plan: float
+    as_of: date | None = None
+    work: float | None = None
+    staff_before: float | None = None
+    staff_alone: float | None = None
+    staff_plan: float | None = None
 
 
 class Reason(_Payload, frozen=True, kw_only=True):

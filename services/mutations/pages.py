@@ -142,6 +142,7 @@ def _case(row: Case, state: Mutation, refused: Action | None = None) -> str:
         choices=lexicon().choices,
         timeline_entries=[_entry(known, e, p) for e, p in reading.history(row.id)],
         proposal=_proposal(state),
+        unit_name=_unit_name,
         words=reading.words_for(state, user.person, known, on),
         said=said,
         narrow=user.person == row.person,

@@ -238,7 +238,15 @@ def _unit(settled: Settled, move: Arc) -> Unit:
 def _effect(settled: Settled, unit: Unit, alone: float) -> UnitEffect:
     before, after_alone, after_plan = unit.ratio(), unit.ratio(alone), settled.ratio(unit.unit)
     return UnitEffect(
-        unit=unit.unit, before=round(before, 4), after_alone=round(after_alone, 4), after_plan=round(after_plan, 4)
+        unit=unit.unit,
+        before=round(before, 4),
+        after_alone=round(after_alone, 4),
+        after_plan=round(after_plan, 4),
+        as_of=unit.as_of,
+        work=round(unit.load, 4),
+        staff_before=unit.staff,
+        staff_alone=unit.staff + alone,
+        staff_plan=unit.staff + settled.change[unit.unit] * SHARE,
     )
 
 

@@ -53,8 +53,9 @@ def particulars(reason: Reason) -> list[str]:
 def _shown(name: str, value: float | str) -> str:
     """A figure of a reason: a code in words, a unit by its name, a ratio with two decimals, anything else with one."""
     if isinstance(value, str):
-        named = unit(value) if name.endswith("unit") else None
-        return named.name if named else words().get(f"{name}.{value}", {}).get(language(), value)
+        if name.endswith("unit"):
+            return unit_name(value)
+        return words().get(f"{name}.{value}", {}).get(language(), value)
     return str(format_decimal(value, "0.00" if name in RATIOS else "0.#"))
 
 
@@ -88,6 +89,7 @@ def proposal(proposal: Any) -> str:
         row=row,
         proposal=msgspec.json.decode(row.body, type=ProposalDrafted),
         unit=unit,
+        unit_name=unit_name,
         sentence=sentence,
         particulars=particulars,
     )
@@ -96,6 +98,12 @@ def proposal(proposal: Any) -> str:
 def unit(code: str) -> Unit | None:
     """A unit by its code."""
     return db.session.get(Unit, code)
+
+
+def unit_name(code: str) -> str:
+    """The name of a unit; its code while it is unknown."""
+    known = unit(code)
+    return known.name if known else code
 
 
 def _crossing(hint: Any) -> dict[str, Any]:

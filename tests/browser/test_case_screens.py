@@ -45,6 +45,22 @@ def paper_of(officer: Visitor) -> str:
     return str(case["documents"]["G2"])
 
 
+def assert_loads_open_to_their_working(page: Page) -> None:
+    """Before and after, for both units: the unit's report and the plan's calculation, each with its source and day."""
+    figures = page.locator("section", has=page.get_by_role("heading", name="Mengapa diusulkan")).locator("td .figure")
+    expect(figures).to_have_count(6)
+    for source, opens in (("laporan unit", "/workload/units/"), ("hitungan rencana", "#effects")):
+        figure = figures.filter(has_text=source).first
+        expect(figure.locator("small")).to_contain_text(re.compile(r"per \d+ \w+ \d{4}"))
+        assert opens in str(figure.locator("a").get_attribute("href"))
+    page.goto(page.url.rsplit("/mutations/", 1)[0] + str(figures.last.locator("a").get_attribute("href")))
+    working = page.locator("#effects-working dd").first.inner_text()
+    work, before, *_ = (float(n.replace(",", ".")) for n in re.findall(r"\d+(?:,\d+)?", working))
+    shown = page.locator("#effects td .figure a").first.inner_text()
+    assert abs(work / before - float(shown.replace(",", "."))) < 0.01
+    page.go_back()
+
+
 def test_everybody_acts_from_their_inbox_and_the_employee_from_a_phone_without_scripts(
     own_site: Site, visit: Visit
 ) -> None:
@@ -52,6 +68,7 @@ def test_everybody_acts_from_their_inbox_and_the_employee_from_a_phone_without_s
     verifier.open("/mutations/inbox")
     expect(duty(verifier.page)).to_have_count(0)
     open_first_case(officer)
+    assert_loads_open_to_their_working(officer.page)
     officer.act("submit", **{"documents.G2": PAPER})
     expect(officer.page.locator(".flash.success")).to_be_visible()
     assert paper_of(officer) == hashlib.sha256(PAPER.encode()).hexdigest()

@@ -53,8 +53,13 @@ class Checker:
                 unit = self.units[effect.unit]
                 expected = [unit.load / (unit.staff + n) for n in (0, alone, change[unit.unit])]
                 given = [effect.before, effect.after_alone, effect.after_plan]
-                if any(abs(a - b) > 1e-4 for a, b in zip(expected, given, strict=True)):
-                    found.append(f"{effect.unit}: EJ {given} should be {expected}")
+                staff = [effect.staff_before, effect.staff_alone, effect.staff_plan]
+                working = [effect.work / people for people in staff]
+                for told in (given, working):
+                    if any(abs(a - b) > 1e-4 for a, b in zip(expected, told, strict=True)):
+                        found.append(f"{effect.unit}: EJ {told} should be {expected}")
+                if effect.as_of != unit.as_of:
+                    found.append(f"{effect.unit}: reported until {effect.as_of}, should be {unit.as_of}")
         if plan.figures.burden_hours != sum(map(self.hours, moves)):
             found.append(f"burden {plan.figures.burden_hours} should be {sum(map(self.hours, moves))}")
         return found
