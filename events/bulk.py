@@ -2,8 +2,8 @@
 
 Everything here works on a SQLAlchemy connection inside its open transaction, takes tables as SQLAlchemy tables and rows
 as tuples in the order of the named columns. No ORM and no compilation on the way: a statement has one text for any
-number of rows, so the driver prepares it once. Arrays go in binary: that costs Python a third of a COPY in text and the
-server no more, and unlike a COPY it travels together with other statements.
+number of rows, so it is prepared once. Arrays go in binary: Python spends less on them than on a COPY in text and the
+server no more, and unlike a COPY they travel together with other statements.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg.pq import PipelineStatus
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Dialect
+
+from events import binary
+from events.wire import Reply, Wire
 
 Row = tuple[Any, ...]
 #: Places in a row whose values the driver has in another form, each with its conversion.
@@ -78,11 +80,23 @@ def together(conn: Connection) -> Iterator[None]:
 
     Inside, only functions of this file may use the connection.
     """
-    if conn.dialect.name != "postgresql" or _driver(conn).pgconn.pipeline_status != PipelineStatus.OFF:
+    if conn.dialect.name != "postgresql" or (wire := _wire(conn)).held:
         yield
         return
-    with _translated(conn), _driver(conn).pipeline():
+    wire.held = True
+    try:
         yield
+        with _translated(conn):
+            wire.send()
+    finally:
+        wire.held = False
+        wire.forget()
+
+
+def commit(conn: Connection) -> None:
+    """On PostgreSQL, commit together with what was written last; on SQLite the transaction's owner does it anyway."""
+    if conn.dialect.name == "postgresql":
+        _put(conn, "COMMIT")
 
 
 def insert(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Collection[Row]) -> None:
@@ -105,8 +119,8 @@ def claim(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Colle
     conflict = f' ON CONFLICT DO NOTHING RETURNING "{names[0]}"'
     conversions = _conversions(table, names[:1], dialect, "result_processor")
     if dialect.name == "postgresql":
-        return Found(conn, _insert(conn, table, names, rows, conflict).fetchall, conversions)
-    statement, bound = _values(table, names, dialect) + conflict, _bound(table, names, dialect, rows)
+        return Found(conn, _insert_arrays(conn, table, names, rows, conflict).rows, conversions)
+    statement, bound = _values(table, names) + conflict, _bound(table, names, dialect, rows)
     with _translated(conn):
         new = [key for row in bound for key in _driver(conn).execute(statement, row).fetchall()]
     return Found(conn, lambda: new, conversions)
@@ -117,12 +131,13 @@ def delete(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Coll
     if not rows:
         return
     names, dialect = tuple(columns), conn.dialect
-    bound = _bound(table, names, dialect, rows)
-    with _translated(conn):
-        if dialect.name == "postgresql":
-            _driver(conn).execute(_delete_arrays(table, names, dialect), _transposed(bound))
-        else:
-            match = " AND ".join(f'"{c}" = ?' for c in names)
+    if dialect.name == "postgresql":
+        kinds = _types(table, names, dialect)
+        _put(conn, _delete_arrays(table, names, kinds), kinds, zip(*rows, strict=True))
+    else:
+        match = " AND ".join(f'"{c}" = ?' for c in names)
+        with _translated(conn):
+            bound = _bound(table, names, dialect, rows)
             _driver(conn).executemany(f'DELETE FROM "{table.name}" WHERE {match}', bound)
 
 
@@ -150,17 +165,19 @@ def newest(
 ) -> Found:
     """For each of the values that `key` has at all, the row with the greatest `order`: a step into an index on both."""
     (kind,) = _types(table, (key,), conn.dialect)
-    wanted = f"unnest(%b::{kind}[]) wanted(value)" if conn.dialect.name == "postgresql" else "json_each(?) wanted"
+    wanted = f"unnest($1::{kind}[]) wanted(value)" if conn.dialect.name == "postgresql" else "json_each(?) wanted"
     greatest = f'SELECT max("{order}") FROM "{table.name}" WHERE "{key}" = wanted.value'
     statement = (
         f'SELECT {_quoted(columns)} FROM {wanted} JOIN "{table.name}" t '
         f'ON t."{key}" = wanted.value AND t."{order}" = ({greatest})'
     )
-    return _ask(conn, statement, values, _conversions(table, tuple(columns), conn.dialect, "result_processor"))
+    return _ask(conn, statement, kind, values, _conversions(table, tuple(columns), conn.dialect, "result_processor"))
 
 
 def ask(conn: Connection, statement: str) -> Found:
     """What a statement without parameters finds, as the driver gives it."""
+    if conn.dialect.name == "postgresql":
+        return Found(conn, _put(conn, statement).rows)
     with _translated(conn):
         return Found(conn, _driver(conn).execute(statement).fetchall)
 
@@ -173,9 +190,8 @@ def count(conn: Connection, table: sa.Table, key: str, values: Iterable[Any]) ->
 def lock(conn: Connection, names: Collection[str]) -> None:
     """Lock what these names stand for until the transaction ends, in their order. SQLite has one writer anyway."""
     if conn.dialect.name == "postgresql" and names:
-        statement = "SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0))) FROM unnest(%b::text[]) AS name"
-        with _translated(conn):
-            _driver(conn).execute(statement, (list(names),))
+        statement = "SELECT count(pg_advisory_xact_lock(hashtextextended(name, 0))) FROM unnest($1::text[]) AS name"
+        _put(conn, statement, ("text",), (list(names),))
 
 
 @cache
@@ -183,16 +199,23 @@ def primary_key(table: sa.Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.primary_key.columns)
 
 
-def _insert(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Collection[Row], tail: str) -> Any:
-    """Write the rows; the driver's cursor."""
+def _insert(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Collection[Row], tail: str) -> None:
     dialect = conn.dialect
-    bound = _bound(table, names, dialect, rows)
-    with _translated(conn):
-        if dialect.name != "postgresql":
-            return _driver(conn).executemany(_values(table, names, dialect) + tail, bound)
-        if len(bound) == 1:
-            return _driver(conn).execute(_values(table, names, dialect) + tail, next(iter(bound)))
-        return _driver(conn).execute(_arrays(table, names, dialect) + tail, _transposed(bound))
+    if dialect.name == "postgresql":
+        _insert_arrays(conn, table, names, rows, tail)
+    else:
+        with _translated(conn):
+            _driver(conn).executemany(_values(table, names) + tail, _bound(table, names, dialect, rows))
+
+
+def _insert_arrays(
+    conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Collection[Row], tail: str
+) -> Reply:
+    kinds = _types(table, names, conn.dialect)
+    if len(rows) == 1:  # a row by itself costs half of arrays of one
+        (row,) = rows
+        return _put(conn, _scalars(table, names, kinds) + tail, kinds, row, binary.value)
+    return _put(conn, _arrays(table, names, kinds) + tail, kinds, zip(*rows, strict=True))
 
 
 def _among(
@@ -207,20 +230,43 @@ def _among(
 ) -> Found:
     given, name = (table, key) if via is None else (via.table, primary_key(via.table)[0])
     (kind,) = _types(given, (name,), conn.dialect)
-    among = f"= ANY(%b::{kind}[])" if conn.dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
+    among = f"= ANY($1::{kind}[])" if conn.dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
     if via is not None:
         among = f'IN (SELECT "{via.name}" FROM "{given.name}" WHERE "{name}" {among})'
-    return _ask(conn, f'SELECT {what} FROM "{table.name}" WHERE "{key}" {among}{tail}', values, conversions)
+    return _ask(conn, f'SELECT {what} FROM "{table.name}" WHERE "{key}" {among}{tail}', kind, values, conversions)
 
 
-def _ask(conn: Connection, statement: str, values: Iterable[Any], conversions: Conversions) -> Found:
+def _ask(conn: Connection, statement: str, kind: str, values: Iterable[Any], conversions: Conversions) -> Found:
     """What a statement finds for these values, its one parameter; nothing for none."""
     wanted = sorted(set(values))
     if not wanted:
         return Found(conn, tuple)
-    parameter = wanted if conn.dialect.name == "postgresql" else json.dumps(wanted)
+    if conn.dialect.name == "postgresql":
+        return Found(conn, _put(conn, statement, (kind,), (wanted,)).rows, conversions)
     with _translated(conn):
-        return Found(conn, _driver(conn).execute(statement, (parameter,)).fetchall, conversions)
+        return Found(conn, _driver(conn).execute(statement, (json.dumps(wanted),)).fetchall, conversions)
+
+
+def _put(
+    conn: Connection,
+    statement: str,
+    kinds: Sequence[str] = (),
+    parameters: Iterable[Any] = (),
+    encode: Callable[[str, Any], bytes | None] = binary.array,
+) -> Reply:
+    """Give a statement to PostgreSQL, with parameters of these types."""
+    with _translated(conn):
+        return _wire(conn).ask(statement, list(map(encode, kinds, parameters)))
+
+
+def _wire(conn: Connection) -> Wire:
+    """The wire of the driver's connection, in SQLAlchemy's transaction."""
+    kept = conn.connection.info
+    driver = _driver(conn)
+    wire = kept.get(Wire)
+    if wire is None:
+        wire = kept[Wire] = Wire(driver)
+    return wire
 
 
 @cache
@@ -232,31 +278,38 @@ def _overwrite(table: sa.Table, names: tuple[str, ...]) -> str:
 
 
 @cache
-def _arrays(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> str:
-    arrays = ", ".join(f"%b::{t}[]" for t in _types(table, names, dialect))
-    return f'INSERT INTO "{table.name}" ({_quoted(names)}) SELECT * FROM unnest({arrays})'
+def _arrays(table: sa.Table, names: tuple[str, ...], kinds: tuple[str, ...]) -> str:
+    return f'INSERT INTO "{table.name}" ({_quoted(names)}) SELECT * FROM unnest({_places(kinds, "[]")})'
 
 
 @cache
-def _delete_arrays(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> str:
-    arrays = ", ".join(f"%b::{t}[]" for t in _types(table, names, dialect))
+def _scalars(table: sa.Table, names: tuple[str, ...], kinds: tuple[str, ...]) -> str:
+    return f'INSERT INTO "{table.name}" ({_quoted(names)}) VALUES ({_places(kinds)})'
+
+
+@cache
+def _delete_arrays(table: sa.Table, names: tuple[str, ...], kinds: tuple[str, ...]) -> str:
+    arrays = _places(kinds, "[]")
     aliases = ", ".join(f"k{i}" for i in range(len(names)))
     match = " AND ".join(f't."{c}" = x.k{i}' for i, c in enumerate(names))
     return f'DELETE FROM "{table.name}" t USING unnest({arrays}) AS x({aliases}) WHERE {match}'
 
 
 @cache
-def _values(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> str:
-    """For one row; on PostgreSQL, too, where it costs half of arrays of one."""
-    places = [f"%b::{t}" for t in _types(table, names, dialect)] if dialect.name == "postgresql" else "?" * len(names)
-    return f'INSERT INTO "{table.name}" ({_quoted(names)}) VALUES ({", ".join(places)})'
+def _values(table: sa.Table, names: tuple[str, ...]) -> str:
+    return f'INSERT INTO "{table.name}" ({_quoted(names)}) VALUES ({", ".join("?" * len(names))})'
+
+
+def _places(kinds: Iterable[str], of: str = "") -> str:
+    """Numbered parameters, each with its type: $1::uuid, $2::text"""
+    return ", ".join(f"${i}::{kind}{of}" for i, kind in enumerate(kinds, 1))
 
 
 @cache
 def _types(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, ...]:
     """Types for casts. Text has no length there: a cast would cut what is too long, where an insert refuses it."""
     compiled = (table.c[n].type.compile(dialect=dialect) for n in names)
-    return tuple("text" if t.startswith("VARCHAR") else t for t in compiled)
+    return tuple("text" if t.startswith(("VARCHAR", "TEXT")) else t for t in compiled)
 
 
 @cache
@@ -274,7 +327,7 @@ def _conversions(table: sa.Table, names: tuple[str, ...], dialect: Dialect, dire
 
 
 def _bound(table: sa.Table, names: tuple[str, ...], dialect: Dialect, rows: Collection[Row]) -> Collection[Row]:
-    """Rows as the driver wants them."""
+    """Rows as SQLite's driver wants them."""
     return _converted(rows, _conversions(table, names, dialect, "bind_processor"))
 
 
@@ -311,10 +364,6 @@ def _translated(conn: Connection) -> Iterator[None]:
         raise sa.exc.DBAPIError.instance(
             None, None, error, errors, hide_parameters=True, connection_invalidated=lost, dialect=dialect
         ) from error
-
-
-def _transposed(rows: Collection[Row]) -> tuple[list[Any], ...]:
-    return tuple(map(list, zip(*rows, strict=True)))
 
 
 def _quoted(names: Iterable[str]) -> str:
