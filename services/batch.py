@@ -20,7 +20,7 @@ from events.log import EventLog, LogCut, Place, Position, Record
 from services import jobs, parked, timers
 from services.clock import Moment
 from services.incoming import Incoming, raise_if_fatal
-from services.service import Answer, Command, Firing, Refused, Retry, Service
+from services.service import Answer, Command, Firing, Refused, Service
 from services.transaction import Tx
 
 log = structlog.get_logger(__name__)
@@ -59,10 +59,13 @@ def apply(
     moment: Moment,
     batch: Batch,
     verdict: Exception | None = None,
+    *,
+    commit: bool = False,
 ) -> dict[str, Answer | Exception]:
     """Run a batch inside the open transaction of `conn`; returns the answer or refusal of each command by its id.
 
-    With `verdict` nothing is handled: the lone item of the batch is given up with that error (an event is parked).
+    With `commit` the COMMIT travels with the last statements where it can; the caller commits all the same. With
+    `verdict` nothing is handled: the lone item of the batch is given up with that error (an event is parked).
     Raises LogCut when records do not continue where this consumer stands.
     """
     tx = Tx(service, conn, moment)
@@ -85,9 +88,9 @@ def apply(
         tx.flush(event_log)
         events.save()
         inbox.move(conn, service.inbox, moved)
-        claimed = _claim(tx, commands, answers)
-    if len(claimed) < sum(not isinstance(answers[c.id], Exception) for c in commands):
-        raise Retry("another instance committed one of these commands meanwhile")
+        _claim(tx, commands, answers)
+        if commit and not (records or batch.due):  # else there is more to see to
+            bulk.commit(conn)
     events.settle()
     return answers
 
@@ -131,14 +134,17 @@ def _repeats(tx: Tx, commands: Sequence[Command]) -> dict[str, Answer | Exceptio
     }
 
 
-def _claim(tx: Tx, commands: Sequence[Command], answers: Mapping[str, Answer | Exception]) -> bulk.Found:
-    """Claim the ids of what was done, with the answers. A refused command changed nothing and may be sent again."""
+def _claim(tx: Tx, commands: Sequence[Command], answers: Mapping[str, Answer | Exception]) -> None:
+    """Claim the ids of what was done, with the answers. A refused command changed nothing and may be sent again.
+
+    A conflict, when another instance committed one of them meanwhile, is an IntegrityError: all is tried again.
+    """
     rows = []
     for command in commands:
         answer = answers[command.id]
         if not isinstance(answer, Exception):
             rows.append((command.id, command.fingerprint, msgspec.json.encode(answer), tx.wall))
-    return bulk.claim(tx._conn, tx.service.inbox.claim, ("command_id", "fingerprint", "answer", "at"), sorted(rows))
+    bulk.insert(tx._conn, tx.service.inbox.claim, ("command_id", "fingerprint", "answer", "at"), sorted(rows))
 
 
 def _command(tx: Tx, command: Command) -> Answer | Exception:

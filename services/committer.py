@@ -185,7 +185,7 @@ class Committer:
             try:
                 with conn.begin():
                     moment = self.clock.read(conn)
-                    answers = apply(service, conn, self.event_log, moment, batch, verdict)
+                    answers = apply(service, conn, self.event_log, moment, batch, verdict, commit=True)
             except Exception:
                 # After a COMMIT that failed the driver may still hold the transaction, and its lock; the pool lets go.
                 self._connections.pop(service.name).close()

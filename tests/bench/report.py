@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tests.bench.gauges import Reading, ratio
-from tests.bench.runner import BATCH, SETTINGS, THREADS, Rounds
+from tests.bench.runner import BATCH, COMMITTED, SETTINGS, THREADS, Rounds
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def conditions(run: Rounds) -> dict[str, Any]:
     return {
         "rounds": len(run.readings["engine"]),
         "cases_a_round": run.cases,
-        "batch": BATCH,
+        "batch": {"engine": COMMITTED, "bound": BATCH, "sqlite": BATCH},
         "event_bytes": run.sizes.event,
         "state_bytes": run.sizes.state,
         "cores": os.cpu_count(),

@@ -21,6 +21,7 @@ import psycopg
 from psycopg import sql
 
 from deploy.native import Postgres
+from services import committer
 from tests.bench import flow
 from tests.bench.engine import Engine, Give
 from tests.bench.gauges import Gauge, Reading
@@ -28,7 +29,8 @@ from tests.bench.reference_d import StepByStep
 from tests.bench.reference_e import Bound, BoundFile
 
 SETTINGS = {"fsync": "on", "synchronous_commit": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
-BATCH = 100
+#: Messages a batch: the bound's, and the engine's, which is what its committer takes at once from a full queue.
+BATCH, COMMITTED = 100, committer.BATCH
 THREADS = 16
 #: Single steps get this much less work than batches, waiting threads a quarter of it, so that no contestant has the
 #: machine for long.
@@ -89,7 +91,7 @@ class Rounds:
         with self._stored("e"):
             self._read("e", queued, lambda: in_batches(self.e.take, queued, BATCH))
         with self._stored("engine"):
-            self._read("engine", queued, lambda: in_batches(self.engine.take, queued, BATCH))
+            self._read("engine", queued, lambda: in_batches(self.engine.take, queued, COMMITTED))
         self._read("d", few, lambda: one_by_one(self.d.give, few))
         self._read("lone", few, lambda: one_by_one(lambda raw: self.engine.take([raw]), few))
         with self.engine.committing() as give:
