@@ -29,7 +29,10 @@ class Form(NamedTuple):
 
 
 def _uuid(value: str | UUID) -> bytes:
-    return value.bytes if isinstance(value, UUID) else bytes.fromhex(value.replace("-", ""))
+    encoded = value.bytes if isinstance(value, UUID) else bytes.fromhex(value.replace("-", ""))
+    if len(encoded) != 16:
+        raise ValueError(value)
+    return encoded
 
 
 def _moment(value: datetime) -> bytes:
