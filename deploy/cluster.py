@@ -133,7 +133,6 @@ class Cluster:
         postgres: Mapping[str, str] | None = None,
         kafka: Mapping[str, str] | None = None,
     ) -> None:
-        find_nginx()
         self.home = home.absolute()
         self.postgres, self.kafka = Postgres(self.home / "postgres", postgres), Kafka(self.home / "kafka", kafka)
         self.front_door, self.extra = front_door, environment or {}
@@ -169,7 +168,8 @@ class Cluster:
         return FrontDoor(self.home / "nginx", self.front_door or next(ports), groups)
 
     def start_stores(self) -> None:
-        """PostgreSQL with its database, and Kafka, with the tables and topics of all services."""
+        """PostgreSQL with its database, and Kafka, with the tables and topics of all services. Raises Missing."""
+        find_nginx()  # before anything starts that it would have to be in front of
         self.home.mkdir(parents=True, exist_ok=True)
         _together(Server.start, (self.postgres, self.kafka))
         with psycopg.connect(self.postgres.url(), autocommit=True) as conn:

@@ -19,6 +19,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from functools import cached_property
 from pathlib import Path
 from string import Template
 from typing import ClassVar
@@ -101,7 +102,10 @@ class Postgres(Server):
 
     def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(directory, settings, unprivileged_user())
-        self.programs = find_postgres()
+
+    @cached_property
+    def programs(self) -> Path:
+        return find_postgres()
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://imbang:{self._password.read_text()}@{self.address}/{database}"
@@ -139,9 +143,13 @@ class Kafka(Server):
 
     port_count = 2
 
-    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
-        super().__init__(directory, settings)
-        self.java, self.libs = find_java(), find_kafka()
+    @cached_property
+    def java(self) -> Path:
+        return find_java()
+
+    @cached_property
+    def libs(self) -> Path:
+        return find_kafka()
 
     def prepare(self) -> None:
         port, controller_port = self.ports

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Dialect
 
-from events import binary
+from events import binary, statements
 from events.wire import Reply, Wire
 
 Row = tuple[Any, ...]
@@ -108,7 +108,7 @@ def insert(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Coll
 def upsert(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Collection[Row]) -> None:
     """Insert rows, or overwrite the named columns of those whose primary key exists. Rows have distinct keys."""
     if rows:
-        _insert(conn, table, tuple(columns), rows, _overwrite(table, tuple(columns)))
+        _insert(conn, table, tuple(columns), rows, statements.overwrite(table, tuple(columns)))
 
 
 def claim(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Collection[Row]) -> Found:
@@ -120,7 +120,7 @@ def claim(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Colle
     conversions = _conversions(table, names[:1], dialect, "result_processor")
     if dialect.name == "postgresql":
         return Found(conn, _insert_arrays(conn, table, names, rows, conflict).rows, conversions)
-    statement, bound = _values(table, names) + conflict, _bound(table, names, dialect, rows)
+    statement, bound = statements.insert_values(table, names) + conflict, _bound(table, names, dialect, rows)
     with _translated(conn):
         new = [key for row in bound for key in _driver(conn).execute(statement, row).fetchall()]
     return Found(conn, lambda: new, conversions)
@@ -133,7 +133,7 @@ def delete(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Coll
     names, dialect = tuple(columns), conn.dialect
     if dialect.name == "postgresql":
         kinds = _types(table, names, dialect)
-        _put(conn, _delete_arrays(table, names, kinds), kinds, zip(*rows, strict=True))
+        _put(conn, statements.delete_arrays(table, names, kinds), kinds, zip(*rows, strict=True))
     else:
         match = " AND ".join(f'"{c}" = ?' for c in names)
         with _translated(conn):
@@ -157,7 +157,7 @@ def lookup(
     """
     tail = f' ORDER BY "{key}"' + (" FOR UPDATE" if lock and conn.dialect.name == "postgresql" else "")
     conversions = _conversions(table, tuple(columns), conn.dialect, "result_processor")
-    return _among(conn, table, key, values, _quoted(columns), tail, conversions, via)
+    return _among(conn, table, key, values, statements.quoted(columns), tail, conversions, via)
 
 
 def newest(
@@ -168,7 +168,7 @@ def newest(
     wanted = f"unnest($1::{kind}[]) wanted(value)" if conn.dialect.name == "postgresql" else "json_each(?) wanted"
     greatest = f'SELECT max("{order}") FROM "{table.name}" WHERE "{key}" = wanted.value'
     statement = (
-        f'SELECT {_quoted(columns)} FROM {wanted} JOIN "{table.name}" t '
+        f'SELECT {statements.quoted(columns)} FROM {wanted} JOIN "{table.name}" t '
         f'ON t."{key}" = wanted.value AND t."{order}" = ({greatest})'
     )
     return _ask(conn, statement, kind, values, _conversions(table, tuple(columns), conn.dialect, "result_processor"))
@@ -194,18 +194,15 @@ def lock(conn: Connection, names: Collection[str]) -> None:
         _put(conn, statement, ("text",), (list(names),))
 
 
-@cache
-def primary_key(table: sa.Table) -> tuple[str, ...]:
-    return tuple(c.name for c in table.primary_key.columns)
-
-
 def _insert(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Collection[Row], tail: str) -> None:
     dialect = conn.dialect
     if dialect.name == "postgresql":
         _insert_arrays(conn, table, names, rows, tail)
     else:
         with _translated(conn):
-            _driver(conn).executemany(_values(table, names) + tail, _bound(table, names, dialect, rows))
+            _driver(conn).executemany(
+                statements.insert_values(table, names) + tail, _bound(table, names, dialect, rows)
+            )
 
 
 def _insert_arrays(
@@ -214,8 +211,8 @@ def _insert_arrays(
     kinds = _types(table, names, conn.dialect)
     if len(rows) == 1:  # a row by itself costs half of arrays of one
         (row,) = rows
-        return _put(conn, _scalars(table, names, kinds) + tail, kinds, row, binary.value)
-    return _put(conn, _arrays(table, names, kinds) + tail, kinds, zip(*rows, strict=True))
+        return _put(conn, statements.insert_row(table, names, kinds) + tail, kinds, row, binary.value)
+    return _put(conn, statements.insert_arrays(table, names, kinds) + tail, kinds, zip(*rows, strict=True))
 
 
 def _among(
@@ -228,7 +225,7 @@ def _among(
     conversions: Conversions = (),
     via: sa.Column[Any] | None = None,
 ) -> Found:
-    given, name = (table, key) if via is None else (via.table, primary_key(via.table)[0])
+    given, name = (table, key) if via is None else (via.table, statements.primary_key(via.table)[0])
     (kind,) = _types(given, (name,), conn.dialect)
     among = f"= ANY($1::{kind}[])" if conn.dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
     if via is not None:
@@ -267,42 +264,6 @@ def _wire(conn: Connection) -> Wire:
     if wire is None:
         wire = kept[Wire] = Wire(driver)
     return wire
-
-
-@cache
-def _overwrite(table: sa.Table, names: tuple[str, ...]) -> str:
-    keys = primary_key(table)
-    changed = [c for c in names if c not in keys]
-    action = "UPDATE SET " + ", ".join(f'"{c}" = excluded."{c}"' for c in changed) if changed else "NOTHING"
-    return f" ON CONFLICT ({_quoted(keys)}) DO {action}"
-
-
-@cache
-def _arrays(table: sa.Table, names: tuple[str, ...], kinds: tuple[str, ...]) -> str:
-    return f'INSERT INTO "{table.name}" ({_quoted(names)}) SELECT * FROM unnest({_places(kinds, "[]")})'
-
-
-@cache
-def _scalars(table: sa.Table, names: tuple[str, ...], kinds: tuple[str, ...]) -> str:
-    return f'INSERT INTO "{table.name}" ({_quoted(names)}) VALUES ({_places(kinds)})'
-
-
-@cache
-def _delete_arrays(table: sa.Table, names: tuple[str, ...], kinds: tuple[str, ...]) -> str:
-    arrays = _places(kinds, "[]")
-    aliases = ", ".join(f"k{i}" for i in range(len(names)))
-    match = " AND ".join(f't."{c}" = x.k{i}' for i, c in enumerate(names))
-    return f'DELETE FROM "{table.name}" t USING unnest({arrays}) AS x({aliases}) WHERE {match}'
-
-
-@cache
-def _values(table: sa.Table, names: tuple[str, ...]) -> str:
-    return f'INSERT INTO "{table.name}" ({_quoted(names)}) VALUES ({", ".join("?" * len(names))})'
-
-
-def _places(kinds: Iterable[str], of: str = "") -> str:
-    """Numbered parameters, each with its type: $1::uuid, $2::text"""
-    return ", ".join(f"${i}::{kind}{of}" for i, kind in enumerate(kinds, 1))
 
 
 @cache
@@ -364,7 +325,3 @@ def _translated(conn: Connection) -> Iterator[None]:
         raise sa.exc.DBAPIError.instance(
             None, None, error, errors, hide_parameters=True, connection_invalidated=lost, dialect=dialect
         ) from error
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f'"{n}"' for n in names)

@@ -196,7 +196,7 @@ def up(arguments: argparse.Namespace) -> int:
     """The distributed mode: PostgreSQL, Kafka, several instances and a reverse proxy as native processes."""
     from deploy import supervisor
 
-    return supervisor.up()
+    return supervisor.up(_config().port)
 
 
 @command("down")

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from events.log import DatabaseLog, EventLog
 from services import audit, identity, mutations, operations, optimizer, personnel, webhooks, workload
-from services.auth import Void, install_auth, open_door
+from services.auth import Void, current_user, install_auth, open_door
 from services.clock import Clock, DatabaseClock
 from services.committer import Committer
 from services.config import EMBEDDED_LOG, Config
@@ -129,7 +129,9 @@ def _build_web(app: Application) -> None:
     @web.get("/")
     @open_door
     def home() -> Response:
-        return redirect("/workload/")
+        user = current_user()
+        employee = user is not None and user.person is not None and not user.roles
+        return redirect("/mutations/inbox" if employee else "/workload/")
 
 
 def _void(app: Application) -> Void:

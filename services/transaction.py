@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, CursorResult, NestedTransaction
 
 from events import bulk, ids, outbox
 from events.log import EventLog
+from events.statements import primary_key
 from services import jobs, timers
 from services.clock import Moment
 from services.service import Service
@@ -88,13 +89,13 @@ class Tx:
 
     def preload(self, table: sa.Table, rows: Sequence[Row], keys: Sequence[tuple[Any, ...]] = ()) -> None:
         """Tell `get` in advance what these keys hold: the rows, and nothing for the other keys."""
-        names = bulk.primary_key(table)
+        names = primary_key(table)
         self._read |= {(table, key): None for key in keys}
         self._read |= {(table, tuple(row[n] for n in names)): row for row in rows}
 
     def upsert(self, table: sa.Table, row: Row) -> None:
         """Insert or overwrite a row; `row` has all columns that may not be null."""
-        key = tuple(row[n] for n in bulk.primary_key(table))
+        key = tuple(row[n] for n in primary_key(table))
         self._item.rows.setdefault(table, {})[key] = row
 
     def delete(self, table: sa.Table, *key: Any) -> None:
@@ -181,7 +182,7 @@ class Tx:
 
     def _write_rows(self, item: _Item) -> None:
         for table in sorted(item.rows, key=lambda t: t.name):
-            rows, names = item.rows[table], bulk.primary_key(table)
+            rows, names = item.rows[table], primary_key(table)
             bulk.delete(self._conn, table, names, sorted(k for k, row in rows.items() if row is None))
             shapes: dict[tuple[str, ...], list[bulk.Row]] = {}
             for _, row in sorted((k, row) for k, row in rows.items() if row is not None):

@@ -185,7 +185,8 @@ class Story:
         return True
 
     def do_handover(self, who: Visitor, mutation: str, case: dict[str, Any]) -> bool:
-        who.act(mutation, "hand_over", successor="rekan-seunit", record=PAPER, e_signature="none")
+        staying = (p.person for p in province().people if p.unit == case["source_unit"] and p.person != case["person"])
+        who.act(mutation, "hand_over", successor=next(staying), record=PAPER, e_signature="none")
         return True
 
     def do_start(self, who: Visitor, mutation: str, case: dict[str, Any]) -> bool:

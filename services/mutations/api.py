@@ -20,6 +20,7 @@ from services.mutations.groups import SignTogether
 from services.mutations.models import Case
 from services.service import Words
 from workflow import commands as cmd
+from workflow.mutation import Mutation
 
 door = JsonDoor("mutations_api", __name__, url_prefix="/api/mutations", description="Mutations and their approval")
 
@@ -100,7 +101,7 @@ def cases(query: dict[str, Any]) -> Response:
 def inbox() -> Response:
     """What is asked of the user, by their offices of today and of themselves."""
     user = actor()
-    found = reading.inbox(reading.authority(), user.person or "", reading.today())
+    found = reading.inbox(reading.authority(), user.person, reading.today())
     return jsonify(
         duties=[
             {
@@ -145,6 +146,8 @@ def decree(body: dict[str, Any]) -> dict[str, Any]:
 def case(mutation: Any) -> Response:
     """One case, with its version as ETag."""
     row, state = opened(str(mutation))
+    if not _confided(state):
+        state = reading.discreet(state)
     response = jsonify(summary(row) | {"case": msgspec.to_builtins(state)})
     response.set_etag(str(row.version))
     return response.make_conditional(request)
@@ -154,7 +157,7 @@ def case(mutation: Any) -> Response:
 @requires()
 def history(mutation: Any) -> Response:
     """Every event of a case, oldest first."""
-    opened(str(mutation))
+    confided = _confided(opened(str(mutation))[1])
     return jsonify(
         events=[
             {
@@ -162,11 +165,15 @@ def history(mutation: Any) -> Response:
                 "type": e.type,
                 "version": e.subjectversion,
                 "time": e.time.isoformat(),
-                "data": msgspec.to_builtins(payload),
+                "data": msgspec.to_builtins(payload if confided else reading.discreet_event(payload)),
             }
             for e, payload in reading.history(str(mutation))
         ]
     )
+
+
+def _confided(state: Mutation) -> bool:
+    return reading.confides(state, actor().person, reading.authority(), reading.today())
 
 
 def opened(mutation: str) -> tuple[Case, Any]:

@@ -33,12 +33,13 @@ def choices(source: str, target: str, known: Authority, person: str | None, on: 
     there = sa.select(Position).where(Position.unit == target).order_by(Position.title, Position.id)
     return Choices(
         units,
-        _people(db.session.get(Unit, source) if source else None, known, person, on),
+        people_of(db.session.get(Unit, source) if source else None, known, person, on),
         db.session.scalars(there).all() if target else (),
     )
 
 
-def _people(unit: Unit | None, known: Authority, person: str | None, on: date) -> Sequence[tuple[str, str]]:
+def people_of(unit: Unit | None, known: Authority, person: str | None, on: date) -> Sequence[tuple[str, str]]:
+    """The people of a unit that somebody may choose from: id, and title of their position."""
     if unit is None or person is None:
         return ()
     seats = reading.seats_of(known, person, on)

@@ -15,7 +15,7 @@ from services import vault
 from services.db import table
 from services.mutations import facts as read
 from services.mutations.knowledge import TOPICS, knowledge
-from services.mutations.models import Asked, Case, Unit, Words, keys
+from services.mutations.models import Asked, Case, Person, Unit, Words, keys
 from services.mutations.refusals import not_known, refused, unknown_case, words_too_long
 from services.mutations.reservations import Book, held_by, things
 from services.service import Answer, Command, Event, Firing, NotYet, Refused
@@ -165,6 +165,8 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
     else:
         person, to = mutation.person, mutation.move.target.position
         source = mutation.move.source.position
+    if isinstance(command, cmd.HandOver) and tx.get(table(Person), command.successor) is None:
+        raise NotYet(f"personnel/person/{command.successor}")
     # A clock that went back does not make a history go back.
     moment = max(tx.now, case.changed_at) if case else tx.now
     known = read.facts(tx, moment, tx.memo["authority"], actor, command.mutation, person, to, source)

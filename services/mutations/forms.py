@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, cast
 
 import marshmallow as ma
 import msgspec
+from msgspec.structs import replace
 from werkzeug.datastructures import MultiDict
 
 from events.schema import schema_of
@@ -16,6 +17,9 @@ from services.problems import FAULTS, explained
 from services.service import Refused, Words
 from workflow import commands as cmd
 from workflow.definition import Title
+from workflow.guards.case import missing_papers
+from workflow.library import definition
+from workflow.mutation import Mutation
 
 C = TypeVar("C", bound=cmd.Command)
 
@@ -24,17 +28,19 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input. A dot in the name means a key of a mapping: `documents.G2`."""
 
     name: str
-    kind: Literal["text", "date", "check", "choice", "code", "hash", "reason", "condition"]
+    kind: Literal["text", "date", "check", "choice", "code", "hash", "reason", "condition", "colleague"]
     label: Title
     required: bool = False
     choices: list[tuple[str, str, str]] = []
 
 
 class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A command as a page offers it; `words`: the author may, and in a contested case must, write a reason."""
+    """A command as a page offers it; `words`: the author may, and in a contested case must, write a reason; `papers`:
+    it brings those that the case lacks."""
 
     label: Title
     fields: list[Field] = []
+    papers: Literal["", "optional", "required"] = ""
     words: bool = False
     danger: bool = False
 
@@ -45,6 +51,7 @@ class Lexicon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: dict[str, Title]
     origins: dict[str, Title]
     codes: dict[str, Title]
+    papers: dict[str, Title]
     reasons: dict[str, list[tuple[str, str, str]]]
     commands: dict[str, Form]
 
@@ -73,10 +80,23 @@ COMMANDS: dict[str, type[cmd.Command]] = {
 }
 
 
-def command_of(name: str, mutation: str, form: MultiDict[str, str]) -> cmd.Command:
+def form_of(name: str, mutation: Mutation) -> Form:
+    """The form of a command for a case, with a field for each paper that it lacks."""
+    form = lexicon().commands[name]
+    if not form.papers:
+        return form
+    lacking = missing_papers(definition(mutation.definition), mutation, {})
+    papers = [
+        Field(f"documents.{code}", "hash", lexicon().papers[code], required=form.papers == "required")
+        for code in lacking
+    ]
+    return replace(form, fields=[*form.fields, *papers])
+
+
+def command_of(name: str, mutation: Mutation, form: MultiDict[str, str]) -> cmd.Command:
     """The command that a filled form means; `Refused` naming the field at fault."""
-    values: dict[str, Any] = {"mutation": mutation}
-    for field in lexicon().commands[name].fields:
+    values: dict[str, Any] = {"mutation": mutation.id}
+    for field in form_of(name, mutation).fields:
         given = form.get(field.name, "").strip()
         if field.kind == "check":
             values[field.name] = bool(given)
@@ -84,7 +104,7 @@ def command_of(name: str, mutation: str, form: MultiDict[str, str]) -> cmd.Comma
             owner, _, key = field.name.partition(".")
             values[owner] = values.get(owner, {}) | {key: given} if key else given
         elif field.required:
-            raise _wrong(field.name, FAULTS["Missing data"])
+            raise wrong(field.name, FAULTS["Missing data"])
     return checked(COMMANDS[name], values)
 
 
@@ -95,10 +115,11 @@ def checked(command: type[C], values: Mapping[str, Any]) -> C:
     except ma.ValidationError as error:
         messages = cast("dict[str, list[str]]", error.messages)
         field, (message, *_) = next(iter(messages.items()))
-        raise _wrong(field, explained(message)) from None
+        raise wrong(field, explained(message)) from None
 
 
-def _wrong(field: str, what: Words) -> Refused:
+def wrong(field: str, what: Words) -> Refused:
+    """What is wrong with a field of a form."""
     return Refused(
         "invalid_form",
         Words(f"{field}: {what.id}", f"{field}: {what.en}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -25,12 +25,12 @@ from services.http import submit
 from services.language import language
 from services.mutations import reading
 from services.mutations.api import opened, visible
-from services.mutations.choosing import choices
+from services.mutations.choosing import choices, people_of
 from services.mutations.execute import Act
-from services.mutations.forms import COMMANDS, Form, checked, command_of, lexicon, meanings
+from services.mutations.forms import COMMANDS, Field, Form, checked, command_of, form_of, lexicon, meanings, wrong
 from services.mutations.models import Asked, Case, Position, Proposal, Unit
 from services.mutations.preview import Preview, preview
-from services.problems import pick
+from services.problems import FAULTS, pick
 from services.service import Refused, Words
 from workflow import commands as cmd
 from workflow.authority import Authority
@@ -89,7 +89,7 @@ class Action:
 def inbox() -> str:
     """What is asked of me, through the offices I hold today and of myself."""
     user, known, on = actor(), reading.authority(), reading.today()
-    found = reading.inbox(known, user.person or "", on)
+    found = reading.inbox(known, user.person, on)
     drafts = reading.listing(visible(), None, state="DRAFT")[: reading.PAGE]
     mine = [row for row in drafts if "submit" in reading.offered(known, reading.state_of(row), user.person, on)]
     duties = [_card(known, asked, row, on) for asked, row in found]
@@ -125,7 +125,9 @@ def case(mutation: Any) -> AnyResponse:
 def _case(row: Case, state: Mutation, refused: Action | None = None) -> str:
     known, on, user = reading.authority(), reading.today(), actor()
     names = reading.offered(known, state, user.person, on)
-    actions = [Action(n, lexicon().commands[n], ids.new()) for n in names if refused is None or n != refused.name]
+    actions = [Action(n, form_of(n, state), ids.new()) for n in names if refused is None or n != refused.name]
+    confided, history = reading.confides(state, user.person, known, on), reading.history(row.id)
+    words = reading.words_for(row.id, (event for _, event in history), user.person, confided=confided)
     return render_template(
         "mutations/case.html",
         case=row,
@@ -139,30 +141,46 @@ def _case(row: Case, state: Mutation, refused: Action | None = None) -> str:
         actions=[refused, *actions] if refused else actions,
         tone=_tone(row),
         origin=said(lexicon().origins[row.origin]),
-        choices=lexicon().choices,
-        timeline_entries=[_entry(known, e, p) for e, p in reading.history(row.id)],
+        choices=_choices(state, known, on),
+        timeline_entries=[
+            _entry(known, wrapped, event if confided else reading.discreet_event(event), words)
+            for wrapped, event in history
+        ],
         proposal=_proposal(state),
         unit_name=_unit_name,
-        words=reading.words_for(state, user.person, known, on),
         said=said,
         narrow=user.person == row.person,
     )
+
+
+def _choices(state: Mutation, known: Authority, on: date) -> Callable[[Field], Sequence[tuple[str, str, str]]]:
+    """What a field of a form lets choose from: value, Bahasa, English. A successor is a colleague who stays."""
+
+    def choices(field: Field) -> Sequence[tuple[str, str, str]]:
+        if field.kind != "colleague":
+            return lexicon().choices(field)
+        home = db.session.get(Unit, state.move.source.unit)
+        titled = [(who, f"{title} · {who[:8]}") for who, title in people_of(home, known, actor().person, on)]
+        return [(who, words, words) for who, words in titled if who != state.person]
+
+    return choices
 
 
 @door.post("/<uuid:mutation>/act/<name>")
 @requires()
 def act(mutation: Any, name: str) -> AnyResponse:
     """Give a command from the page; a refusal shows the case as it is now, says why, and keeps what was typed."""
-    opened(str(mutation))
+    _row, state = opened(str(mutation))
     if name not in COMMANDS or name not in lexicon().commands:
         abort(404, Words(f"Tidak ada perintah {name}.", f"There is no command {name}."))
     form = _filled()
     try:
-        command = command_of(name, str(mutation), form)
+        command = command_of(name, state, form)
         submit("mutations", Act(command=command, words=form.get("words") or None))
     except Refused as refusal:
-        refused = Action(name, lexicon().commands[name], ids.new(), form, _notice(refusal))
-        return make_response(_case(*opened(str(mutation)), refused), refusal.status)
+        row, state = opened(str(mutation))
+        refused = Action(name, form_of(name, state), ids.new(), form, _notice(refusal))
+        return make_response(_case(row, state, refused), refusal.status)
     flash(_("Tersimpan."), "success")
     return redirect(f"/mutations/{mutation}")
 
@@ -191,6 +209,8 @@ def draft() -> AnyResponse:
     try:
         command = _draft_of(ids.derived("draft", user.account, form.get("key", "")))
         seen: Preview | None = preview(command, user.person)
+        if not form.get("words", "").strip():
+            raise wrong("words", FAULTS["Missing data"])
         if form.get("confirmed"):
             answer = submit("mutations", Act(command=command, words=form.get("words") or None))
             flash(_("Rancangan dibuat."), "success")
@@ -259,7 +279,9 @@ def _line(row: Case) -> dict[str, Any]:
     state = said(reading.law_of(row).states[row.state].title)
     names = {"source": _unit_name(row.source_unit), "target": _unit_name(row.target_unit)}
     told = {"state": state, "tone": _tone(row), "origin": said(lexicon().origins[row.origin])}
-    return names | told | {"row": row, "url": f"/mutations/{row.id}", "move": reading.state_of(row).move}
+    mutation = reading.state_of(row)
+    starts = mutation.effective_on or mutation.move.start
+    return names | told | {"row": row, "url": f"/mutations/{row.id}", "starts": starts, "until": mutation.until}
 
 
 def _place(unit: str, position: str) -> dict[str, Any]:
@@ -272,8 +294,8 @@ def _unit_name(unit: str) -> str:
     return found.name if found else unit
 
 
-def _entry(known: Authority, wrapped: Any, event: MutationEvent) -> dict[str, Any]:
-    """A line of the timeline: what, by whom in which capacity, with its reason class."""
+def _entry(known: Authority, wrapped: Any, event: MutationEvent, words: Mapping[str, str]) -> dict[str, Any]:
+    """A line of the timeline: what, by whom in which capacity, with its reason class and what they wrote."""
     by = event.act
     office = known.offices[by.office].title if by.office and by.office in known.offices else ""
     capacity = {"plt": "Plt ", "plh": "Plh ", "delegate": _("a.n. ")}.get(by.capacity, "")
@@ -293,6 +315,7 @@ def _entry(known: Authority, wrapped: Any, event: MutationEvent) -> dict[str, An
         "what": said(lexicon().events[wrapped.type]),
         "who": who,
         "detail": " · ".join(detail),
+        "words": words.get(event.words_hash or "", ""),
         "url": "",
     }
 

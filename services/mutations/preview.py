@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import sqlalchemy as sa
 from msgspec.structs import replace
@@ -17,33 +19,38 @@ from services.service import NotYet
 from services.transaction import Tx
 from workflow import commands as cmd
 from workflow.decision import decide
+from workflow.definition import Definition
 from workflow.facts import Facts, LoadFacts
+from workflow.figures import figures
+from workflow.guards import GUARDS, Question
 from workflow.library import definition_for
-from workflow.mutation import evolve
+from workflow.mutation import Mutation, evolve
 from workflow.refusal import Refused as AgainstTheLaw
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A unit's load ratio before and after the move; None while the unit has not reported."""
+    """A unit's load ratio before and after the move, which is `work` ÷ `staff` then, in full-time people, by the report
+    that ends on `as_of`; None while the unit has not reported."""
 
     unit: str
-    before: float | None
-    after: float | None
+    before: float | None = None
+    after: float | None = None
+    work: float | None = None
+    staff: float | None = None
+    as_of: date | None = None
 
 
 @dataclass(frozen=True)
 class Preview:
     """`broken`: every rule that speaks against the move now, the first being the one that would stop it. `draftable`:
-    whether it may be drafted all the same, to be submitted when they are met."""
+    whether it may be drafted all the same, to be submitted when they are met. `ahead`: what would stop a later step as
+    things stand, though everyone agreed."""
 
     broken: tuple[AgainstTheLaw, ...]
     draftable: bool
-    effects: tuple[Effect, Effect]
-
-    @property
-    def allowed(self) -> bool:
-        return not self.broken
+    ahead: tuple[AgainstTheLaw, ...]
+    effects: tuple[Effect, ...]
 
 
 def preview(command: cmd.Draft, actor: str | None) -> Preview:
@@ -60,25 +67,40 @@ def preview(command: cmd.Draft, actor: str | None) -> Preview:
         )
     except NotYet as missing:
         raise not_known(missing.subject) from None
-    broken, draftable = _judged(command, known)
-    effects = (
-        _effect(known.source.unit, known.source_load, -command.share),
-        _effect(known.target.unit, known.target_load, command.share),
-    )
-    return Preview(broken, draftable, effects)
+    if known.source.unit == known.target.unit:  # nobody comes or goes
+        effects: tuple[Effect, ...] = (_effect(known.target.unit, known.target_load, 0.0),)
+    else:
+        effects = (
+            _effect(known.source.unit, known.source_load, -command.share),
+            _effect(known.target.unit, known.target_load, command.share),
+        )
+    return Preview(*_judged(command, known), effects)
 
 
-def _judged(command: cmd.Draft, known: Facts) -> tuple[tuple[AgainstTheLaw, ...], bool]:
-    """The rules broken by the draft itself or, if it may be drafted, by submitting it; and whether it may be."""
+def _judged(command: cmd.Draft, known: Facts) -> tuple[tuple[AgainstTheLaw, ...], bool, tuple[AgainstTheLaw, ...]]:
+    """The rules broken by the draft itself or, if it may be drafted, by submitting it; whether it may be; and what
+    both agencies would break by agreeing."""
     mutation = None
+    ahead: tuple[AgainstTheLaw, ...] = ()
     try:
         law = definition_for(known.source, known.target, command.mode, _names())
         for event in decide(law, None, command, replace(known, actor=None)):
             mutation = evolve(law, mutation, event)
+        assert mutation is not None
+        ahead = tuple(_ahead(law, mutation, known))
         decide(law, mutation, cmd.Submit(mutation=command.mutation), known)
     except AgainstTheLaw as refusal:
-        return (refusal, *refusal.also), mutation is not None
-    return (), True
+        return (refusal, *refusal.also), mutation is not None, ahead
+    return (), True, ahead
+
+
+def _ahead(law: Definition, mutation: Mutation, known: Facts) -> Iterator[AgainstTheLaw]:
+    released = cmd.Release(mutation=mutation.id, answer="yes", handover_planned=True, floor_kept=True)
+    received = cmd.Receive(mutation=mutation.id, answer="yes", budgeted=True)
+    for rule, command in (("floor_kept", released), ("place_free", received)):
+        asked = Question(law, mutation, command, known)
+        if not GUARDS[rule](asked):
+            yield AgainstTheLaw(rule, figures(asked))
 
 
 def _names() -> dict[str, str]:
@@ -88,6 +110,7 @@ def _names() -> dict[str, str]:
 
 def _effect(unit: str, load: LoadFacts | None, change: float) -> Effect:
     if load is None:
-        return Effect(unit, None, None)
-    staff = load.staff + change
-    return Effect(unit, load.ratio, load.ratio * load.staff / staff if staff > 0 else None)
+        return Effect(unit)
+    work, staff = load.ratio * load.staff, load.staff + change
+    told = db.session.get(Unit, unit)
+    return Effect(unit, load.ratio, work / staff if staff > 0 else None, work, staff, told.as_of if told else None)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import sqlalchemy as sa
 from flask import abort
+from msgspec.structs import replace
 
 from events import envelope, outbox
-from events.mutation import MutationEvent
+from events.mutation import EmployeeRecorded, MutationEvent
 from services import vault
 from services.db import db
 from services.http import application
@@ -21,10 +22,16 @@ from services.mutations.forms import COMMANDS, lexicon
 from services.mutations.models import Asked, Case, OfficeRow, Words, keys
 from workflow.authority import Authority, candidates
 from workflow.definition import Definition
+from workflow.facts import Facts
+from workflow.guards import GUARDS, Question
 from workflow.library import definition
 from workflow.mutation import Mutation, seat
 
 PAGE = 50
+#: Roles of the offices that prepare and decide a case.
+DECIDING = {"pyb", "ppk", "personnel_officer", "personnel_verifier", "panel_member"}
+#: Guards that ask about nothing but the case itself: they tell already which commands there are for it.
+OF_ORIGIN = {"own_request", "agency_need"}
 
 Visible = sa.ColumnElement[bool]
 
@@ -107,8 +114,13 @@ def seats_of(known: Authority, person: str, on: date) -> list[str]:
     return sorted(held | acts_for)
 
 
-def inbox(known: Authority, person: str, on: date, limit: int = PAGE) -> Sequence[tuple[Asked, Case]]:
-    """What is asked of a person: through the offices held today, and of themselves; what is due first comes first."""
+def inbox(known: Authority, person: str | None, on: date, limit: int = PAGE) -> Sequence[tuple[Asked, Case]]:
+    """What is asked of a person: through the offices held today, and of themselves; what is due first comes first.
+
+    An account without a person is asked nothing.
+    """
+    if person is None:
+        return ()
     mine = [known.offices[o] for o in seats_of(known, person, on) if o in known.offices]
     wanted = [Asked.person == person]
     if mine:
@@ -169,12 +181,15 @@ def offered(known: Authority, mutation: Mutation, person: str | None, on: date) 
         return []
     law = definition(mutation.definition)
     names: dict[str, None] = {}
+    asked = Question[Any](law, mutation, None, cast(Facts, None))
     for rule in law.transitions:
         name = rule.on.partition(".")[0]
         if mutation.state not in rule.source or name not in lexicon().commands:
             continue
         command = COMMANDS[name].__name__
         if rule.duty is not None and rule.duty not in mutation.duties:
+            continue
+        if not all(GUARDS[guard](asked) for guard in OF_ORIGIN & set(rule.guards)):
             continue
         if any(_seated(known, law, mutation, party, command, person, on) for party in rule.by):
             names[name] = None
@@ -188,22 +203,38 @@ def _seated(
     return any(c.person == person and c.objection is None for c in found)
 
 
-def words_for(mutation: Mutation, person: str | None, known: Authority, on: date) -> list[tuple[str, str]]:
-    """What was written on a case, for its own person, its authors and the deciding offices: (author's id, words)."""
-    rows = db.session.scalars(sa.select(Words).where(Words.mutation == mutation.id)).all()
-    deciding = {"pyb", "ppk", "personnel_officer", "personnel_verifier", "panel_member"}
-    decides = person is not None and any(
-        known.offices[o].role in deciding and known.offices[o].scope == mutation.move.target.instansi
-        for o in seats_of(known, person, on)
-        if o in known.offices
+def confides(mutation: Mutation, person: str | None, known: Authority, on: date) -> bool:
+    """Whether someone may read why the employee thinks so: the employee, and the offices that prepare and decide.
+
+    The two agencies learn the answer and the condition, not the reason: people would give none that is true.
+    """
+    if person is None:
+        return False
+    seats = [known.offices[seat] for seat in seats_of(known, person, on) if seat in known.offices]
+    return person == mutation.person or any(
+        seat.role in DECIDING and seat.scope == mutation.move.target.instansi for seat in seats
     )
-    found = []
-    for row in rows:
-        if person in (row.author, row.person) or decides:
-            key = db.session.scalar(sa.select(keys.c.key).where(keys.c.person == row.person))
-            if key is not None:
-                found.append((row.author, vault.unseal(key, row.sealed)))
-    return found
+
+
+def discreet(mutation: Mutation) -> Mutation:
+    """The case for those in whom the employee does not confide."""
+    replies = mutation.replies
+    if "employee" in replies:
+        replies = replies | {"employee": replace(replies["employee"], reason_class=None)}
+    return replace(mutation, replies=replies)
+
+
+def discreet_event(event: MutationEvent) -> MutationEvent:
+    """An event of it for them."""
+    return replace(event, reason_class=None) if isinstance(event, EmployeeRecorded) else event
+
+
+def words_for(mutation: str, events: Iterable[MutationEvent], person: str | None, *, confided: bool) -> dict[str, str]:
+    """Commitment -> what was written: all of a case to those in whom its person confides, else one's own words."""
+    own = {e.words_hash for e in events if person in (e.act.actor, e.act.on_behalf_of)}
+    wanted = sa.select(Words.hash, Words.sealed, keys.c.key).join(keys, keys.c.person == Words.person)
+    rows = db.session.execute(wanted.where(Words.mutation == mutation))
+    return {row.hash: vault.unseal(row.key, row.sealed) for row in rows if confided or row.hash in own}
 
 
 def working_days_left(due: datetime, on: date) -> int:

@@ -19,8 +19,12 @@ from services.optimizer.planning import SignAssessment
 door = JsonDoor("optimizer_api", __name__, url_prefix="/api/optimizer", description="Plans and proposals")
 
 
+#: Roles of those who may read of people about whom nothing is decided yet.
+READERS = ("names", "personnel", "auditor", "operator")
+
+
 @door.get("/proposals")
-@requires()
+@requires(*READERS)
 def proposals() -> Response:
     """The newest proposals, with what became of each."""
     rows = db.session.scalars(sa.select(ProposalRow).order_by(ProposalRow.at.desc(), ProposalRow.id.desc()).limit(100))
@@ -30,7 +34,7 @@ def proposals() -> Response:
 
 
 @door.get("/plans/<uuid:plan>")
-@requires()
+@requires(*READERS)
 def plan(plan: Any) -> Response:
     """A plan with its figures, and the picture it was solved from: solving it again gives the same plan."""
     row = db.session.get(PlanRow, str(plan))

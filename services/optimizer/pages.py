@@ -12,9 +12,10 @@ from flask import Blueprint, abort, render_template
 from flask_babel import format_decimal
 
 from events.proposal import ProposalDrafted, Reason
-from services.auth import requires
+from services.auth import current_user, needs, requires
 from services.db import db
 from services.language import language
+from services.optimizer.api import READERS
 from services.optimizer.models import Assessment, PlanRow, ProposalRow, Unit
 from services.optimizer.solver import Plan
 from services.service import Words
@@ -60,7 +61,7 @@ def _shown(name: str, value: float | str) -> str:
 
 
 @door.get("/")
-@requires()
+@requires(*READERS)
 def proposals() -> str:
     """Newest proposals; of the newest plan, the units that get nothing and why."""
     rows = db.session.scalars(sa.select(ProposalRow).order_by(ProposalRow.at.desc(), ProposalRow.id).limit(50)).all()
@@ -80,18 +81,24 @@ def proposals() -> str:
 @door.get("/proposals/<uuid:proposal>")
 @requires()
 def proposal(proposal: Any) -> str:
-    """One proposal: what it does, why there, why this person, what it rests on."""
+    """One proposal: what it does, why there, why this person, what it rests on; for its person once it is a case."""
     row = db.session.get(ProposalRow, str(proposal))
     if row is None:
         abort(404, Words(f"Tidak ada usulan {proposal}.", f"There is no proposal {proposal}."))
+    drafted = msgspec.json.decode(row.body, type=ProposalDrafted)
+    user = current_user()
+    assert user is not None
+    if not user.may(*READERS) and not (row.mutation and drafted.person == user.person):
+        abort(403, needs(*READERS))
     return render_template(
         "optimizer/proposal.html",
         row=row,
-        proposal=msgspec.json.decode(row.body, type=ProposalDrafted),
+        proposal=drafted,
         unit=unit,
         unit_name=unit_name,
         sentence=sentence,
         particulars=particulars,
+        readers=READERS,
     )
 
 

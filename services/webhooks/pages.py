@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
 from flask_babel import gettext as _
+from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from events import ids
@@ -179,6 +180,12 @@ def redeliver(key: Any, event: Any) -> Response:
     return redirect(f"/webhooks/deliveries/{row.endpoint}/{row.event}")
 
 
+def prose(doc: str) -> Markup:
+    """A docstring for a reader: `code` and *stress* marked as such."""
+    coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(doc)))
+    return Markup(re.sub(r"\*([^*]+)\*", r"<em>\1</em>", coded))
+
+
 @door.get("/docs")
 @requires()
 def docs() -> str:
@@ -186,6 +193,7 @@ def docs() -> str:
     return render_template(
         "webhooks/docs.html",
         types=public_types(),
+        prose=prose,
         receivers=RECEIVERS,
         delays=DELAYS,
         timeout=int(TIMEOUT),

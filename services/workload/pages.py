@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from flask import Blueprint, abort, make_response, render_template, request
 from werkzeug.wrappers import Response
@@ -46,9 +47,11 @@ def picture() -> Response:
 @door.get("/units/<unit>")
 @requires()
 def unit(unit: str) -> Response:
-    """One unit; `?measurement=` opens an earlier figure to the working it had."""
-    today = reading.today()
-    found = reading.view(unit, today, request.args.get("measurement", ""))
+    """One unit; `?measurement=`, or the last day of its report as `?as_of=`, opens an earlier figure to its working."""
+    today, earlier = reading.today(), request.args.get("measurement", "")
+    if as_of := request.args.get("as_of", ""):
+        earlier = _measured(unit, as_of)
+    found = reading.view(unit, today, earlier)
     if found is None:
         en = f"There is no unit {unit}, or it has no such measurement."
         abort(404, Words(f"Tidak ada unit {unit}, atau pengukuran itu tidak ada padanya.", en))
@@ -56,7 +59,7 @@ def unit(unit: str) -> Response:
     page = render_template(
         "workload/unit.html",
         today=today,
-        earlier="measurement" in request.args,
+        earlier=bool(earlier),
         grade=grade(annual.value) if annual else None,
         spark=sparkline([row.ratio for row in reversed(found.trend)]),
         size=SPARK,
@@ -65,6 +68,15 @@ def unit(unit: str) -> Response:
         **{name: getattr(found, name) for name in ("summary", "measured", "figures", "abk", "reports", "trend")},
     )
     return _conditional(page, reading.fingerprint(found.etag, today))
+
+
+def _measured(unit: str, as_of: str) -> str:
+    """The measurement of a unit by its report that ended on a day, which is text from an address."""
+    try:
+        found = reading.measured_on(unit, date.fromisoformat(as_of))
+    except ValueError:
+        found = None
+    return found or abort(404, Words(f"Unit {unit} belum diukur pada {as_of}.", f"{unit} was not measured on {as_of}."))
 
 
 def sparkline(ratios: Sequence[float]) -> str:

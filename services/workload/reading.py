@@ -112,6 +112,12 @@ class View:
         return fingerprint(self.summary, measured, newest, self.figures, list(self.reports))
 
 
+def measured_on(unit: str, day: date) -> str | None:
+    """The id of the newest measurement by a report that ended on a day or before."""
+    found = sa.select(Measurement.id).where(Measurement.unit == unit, Measurement.period_to <= day)
+    return db.session.scalar(found.order_by(Measurement.period_to.desc(), Measurement.id.desc()).limit(1))
+
+
 def view(unit: str, today: date, measurement: str = "") -> View | None:
     """A unit as it stands, or as an earlier measurement found it; None when there is no such unit or measurement."""
     home = db.session.get(Unit, unit)

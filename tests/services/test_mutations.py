@@ -26,7 +26,7 @@ from workflow.library import definition
 from workflow.mutation import Mutation, replay
 
 DONOR, COUNTER = "ptsp.loket", "dukcapil.loket"
-HELPER = "00000000-0000-4000-8000-00000000000a"
+HELPER, COLLEAGUE = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
 HASH = "a" * 64
 HOLDERS = {
     "officer": ("personnel_officer", "8200"),
@@ -65,13 +65,14 @@ def populate(world: World) -> None:
                 position=f"{unit}.p", unit=unit, title="Pengelola", kind="pelaksana", family="f", job_class=6, places=7
             ),
         )
-    world.tell(
-        f"personnel/person/{HELPER}",
-        PersonRegistered(
-            person=HELPER, status="pns", grade=9, position=f"{DONOR}.p", unit=DONOR, since=date(2023, 1, 1),
-            appointed_on=date(2015, 1, 1), retires_on=date(2045, 1, 1), skills=["f"], home="Halmahera",
-        ),
-    )  # fmt: skip
+    for person in (HELPER, COLLEAGUE):
+        world.tell(
+            f"personnel/person/{person}",
+            PersonRegistered(
+                person=person, status="pns", grade=9, position=f"{DONOR}.p", unit=DONOR, since=date(2023, 1, 1),
+                appointed_on=date(2015, 1, 1), retires_on=date(2045, 1, 1), skills=["f"], home="Halmahera",
+            ),
+        )  # fmt: skip
     for person, (role, scope) in HOLDERS.items():
         office = f"{role}.{person}"
         world.tell(
@@ -148,6 +149,16 @@ def consult(world: World, m: str, employee: cmd.Answer) -> None:
     give(world, "counter-head", cmd.Receive(mutation=m, answer="yes", budgeted=True))
 
 
+def test_a_successor_is_a_person_who_is_known(world: World) -> None:
+    m = propose(world)
+    consult(world, m, cmd.Answer(mutation=m, answer="willing"))
+    give(world, "sekda", cmd.Sign(mutation=m, number="1", decree_date=date(2026, 3, 2), effective_on=date(2026, 3, 16)))
+    give(world, "officer", cmd.Serve(mutation=m, served_on=date(2026, 3, 2), receipt=HASH))
+    with pytest.raises(Refused, match="unknown_person"):
+        give(world, "donor-head", cmd.HandOver(mutation=m, successor="someone", record=HASH, e_signature="none"))
+    assert case_of(world, m)["state"] == "PLACEMENT.HANDOVER"
+
+
 def test_a_temporary_help_runs_from_proposal_to_return_and_replays_to_the_same_state(world: World) -> None:
     m = propose(world)
     assert case_of(world, m)["state"] == "DRAFT"
@@ -158,7 +169,7 @@ def test_a_temporary_help_runs_from_proposal_to_return_and_replays_to_the_same_s
     signed = cmd.Sign(mutation=m, number="800/1", decree_date=date(2026, 3, 2), effective_on=date(2026, 3, 16))
     assert give(world, "sekda", signed) == "PLACEMENT.DECREED"
     give(world, "officer", cmd.Serve(mutation=m, served_on=date(2026, 3, 2), receipt=HASH))
-    give(world, "donor-head", cmd.HandOver(mutation=m, successor="someone", record=HASH, e_signature="none"))
+    give(world, "donor-head", cmd.HandOver(mutation=m, successor=COLLEAGUE, record=HASH, e_signature="none"))
     world.pass_time(timedelta(days=14))
     give(world, "counter-head", cmd.Start(mutation=m, started_on=date(2026, 3, 16)))
     assert give(world, "officer", cmd.Register(mutation=m, reference="IMUT-1")) == "TEMP.ACTIVE"

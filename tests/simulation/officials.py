@@ -54,7 +54,12 @@ def _screen(s: Scene) -> cmd.Command:
 
 def _answer(s: Scene) -> cmd.Command:
     answer = s.random.choices(("willing", "conditional", "unwilling"), (75, 10, 15))[0]
-    return cmd.Answer(mutation=s.id, answer=answer, reason_class="family", condition="near_home")
+    why: dict[str, Any] = {
+        "willing": {},
+        "conditional": {"condition": "near_home"},
+        "unwilling": {"reason_class": "family"},
+    }
+    return cmd.Answer(mutation=s.id, answer=answer, **why[answer])
 
 
 def _release(s: Scene) -> cmd.Command:

@@ -26,7 +26,7 @@ def dates_in_order(q: Question[cmd.Command]) -> bool:
     move = q.mutation.move
     if move.mode == "permanent":
         return move.until is None
-    return move.until is not None and move.start <= move.until
+    return move.until is not None and max(move.start, q.facts.today) <= move.until
 
 
 @guard

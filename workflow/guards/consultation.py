@@ -12,7 +12,7 @@ from workflow.quorum import Outcome, opinion
 def view_explained(q: Question[cmd.Answer]) -> bool:
     match q.command.answer:
         case "willing":
-            return q.command.condition is None
+            return q.command.condition is None and q.command.reason_class is None
         case "conditional":
             return q.command.condition is not None
         case "unwilling":

@@ -33,6 +33,7 @@ def test_row_7_nobody_answers_for_the_employee() -> None:
         {"answer": "unwilling"},
         {"answer": "conditional"},
         {"answer": "willing", "condition": "near_home"},
+        {"answer": "willing", "reason_class": "family"},
         {"answer": "unwilling", "reason_class": "family", "condition": "near_home"},
     ],
 )

@@ -104,6 +104,12 @@ def test_row_2_temporary_duty_has_a_cap_a_share_and_a_pause(changes: dict[str, A
         case.do("officer", cmd.Submit)
 
 
+def test_row_1_a_temporary_duty_that_is_over_is_not_opened() -> None:
+    for start, until in ((date(2025, 9, 1), date(2026, 1, 30)), (date(2026, 5, 15), date(2026, 2, 16))):
+        with pytest.raises(Refused, match="dates_in_order"):
+            Case().draft("officer", origin="opd", start=start, until=until)
+
+
 def test_row_2_an_official_of_civil_registration_is_the_ministers() -> None:
     head = COUNTER.__class__(
         position="head", unit="counter", opd="registry", instansi="8200", kind="pengawas", ministerial=True
