@@ -45,6 +45,10 @@ def paper_of(officer: Visitor) -> str:
     return str(case["documents"]["G2"])
 
 
+def number(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
 def assert_loads_open_to_their_working(page: Page) -> None:
     """Before and after, for both units: the unit's report and the plan's calculation, each with its source and day."""
     figures = page.locator("section", has=page.get_by_role("heading", name="Mengapa diusulkan")).locator("td .figure")
@@ -54,10 +58,11 @@ def assert_loads_open_to_their_working(page: Page) -> None:
         expect(figure.locator("small")).to_contain_text(re.compile(r"per \d+ \w+ \d{4}"))
         assert opens in str(figure.locator("a").get_attribute("href"))
     page.goto(page.url.rsplit("/mutations/", 1)[0] + str(figures.last.locator("a").get_attribute("href")))
-    working = page.locator("#effects-working dd").first.inner_text()
-    work, before, *_ = (float(n.replace(",", ".")) for n in re.findall(r"\d+(?:,\d+)?", working))
-    shown = page.locator("#effects td .figure a").first.inner_text()
-    assert abs(work / before - float(shown.replace(",", "."))) < 0.01
+    working = page.locator("#effects-working dd").first
+    staff = re.search(r"sebelum ([\d,]+)", working.inner_text())
+    assert staff is not None
+    work, shown = (place.first.inner_text() for place in (working.locator("a"), page.locator("#effects td .figure a")))
+    assert abs(number(work) / number(staff[1]) - number(shown)) < 0.01
     page.go_back()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -32,6 +34,7 @@ def weighed(officer: Visitor, source: str, target: str, mode: str = "temporary",
     page.locator("#start").fill("2026-03-16")
     if mode == "temporary":
         page.locator("#until").fill(until)
+    page.locator("#words").fill("Antrean panjang sejak Senin")
     page.locator("#move button").first.click()
     return page.locator("#consequences")
 
@@ -44,7 +47,9 @@ def test_both_loads_and_the_broken_rules_are_shown_and_nothing_is_drafted(office
     before = drafts(officer)
     seen = weighed(officer, DONOR, COUNTER, until="2028-06-12")
     loads = seen.locator("tbody tr")
-    assert [row.locator("td").all_inner_texts() for row in loads.all()] == [["0,60", "0,70"], ["0,95", "0,81"]]
+    shown = [row.locator("td .figure a").all_inner_texts() for row in loads.all()]
+    assert shown == [["0,60", "0,70"], ["0,95", "0,81"]]
+    expect(loads.first.locator("small").last).to_contain_text(re.compile(r"per \d+ \w+ \d{4} · [\d,]+ ÷ \d+ orang"))
     rules = seen.locator("article.danger")
     expect(rules.first).to_contain_text("Dasar:")
     assert "within_cap" in " ".join(rules.all_inner_texts())
