@@ -16,6 +16,7 @@ from flask_smorest import Blueprint
 from webargs.flaskparser import FlaskParser
 
 from services.http import refuse_control_characters
+from services.service import Words
 
 
 class _StrictParser(FlaskParser):
@@ -25,16 +26,22 @@ class _StrictParser(FlaskParser):
         if not body and not req.form and not req.files:
             return {}
         if not req.is_json:
-            abort(415, "Send the body as application/json.")
+            abort(415, Words("Kirim isinya sebagai application/json.", "Send the body as application/json."))
         try:
             parsed = msgspec.json.decode(body)
             refuse_control_characters(_texts(parsed))
         except RecursionError:
-            abort(400, "The JSON is nested too deeply.")
+            abort(400, Words("JSON itu bersarang terlalu dalam.", "The JSON is nested too deeply."))
         except UnicodeDecodeError:
-            abort(400, "The JSON is not UTF-8.")
+            abort(400, Words("JSON itu bukan UTF-8.", "The JSON is not UTF-8."))
         except msgspec.DecodeError as error:
-            abort(400, f"The body is no JSON that can be kept: {error}.")
+            abort(
+                400,
+                Words(
+                    f"Isinya bukan JSON yang dapat disimpan: {error}.",
+                    f"The body is no JSON that can be kept: {error}.",
+                ),
+            )
         return parsed
 
 

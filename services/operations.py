@@ -26,7 +26,7 @@ from services.doors import JsonDoor
 from services.http import application, submit
 from services.incoming import PARKED_LIMIT
 from services.parked import PAGE, Dismiss, Release, Stuck, stuck
-from services.service import Service
+from services.service import Service, Words
 
 if TYPE_CHECKING:
     from services.app import Application
@@ -211,12 +211,23 @@ def asyncapi() -> dict[str, Any]:
 
 def _known(service: str) -> str:
     if service not in {each.name for each in application().services}:
-        abort(404, f"This process does not run a service {service[:40]!r}.")
+        abort(
+            404,
+            Words(
+                f"Proses ini tidak menjalankan layanan {service[:40]!r}.",
+                f"This process does not run a service {service[:40]!r}.",
+            ),
+        )
     return service
 
 
 def _event_version() -> int:
     given = request.form["event_version"]
     if not re.fullmatch("[0-9]{1,9}", given):
-        abort(400, f"event_version is a number; got {given[:40]!r}.")
+        abort(
+            400,
+            Words(
+                f"event_version adalah angka, bukan {given[:40]!r}.", f"event_version is a number; got {given[:40]!r}."
+            ),
+        )
     return int(given)

@@ -38,6 +38,9 @@ FAULTS = {
     "regex": Words("bentuknya keliru", "has the wrong form"),
     "date": Words("bukan tanggal yang mungkin", "is no possible date"),
     "enum": Words("bukan salah satu pilihan", "is none of the choices"),
+    "length": Words("panjangnya di luar batas", "has a length out of bounds"),
+    "=": Words("di luar batas", "is out of bounds"),
+    "Must be": Words("di luar batas", "is out of bounds"),
     "Expected": Words("jenis nilainya keliru", "has a value of the wrong kind"),
 }
 STANDARD = {

@@ -18,6 +18,7 @@ from services.audit.models import Entry
 from services.auth import open_door, requires
 from services.db import db
 from services.doors import JsonDoor
+from services.service import Words
 
 door = JsonDoor("audit_api", __name__, url_prefix="/api/audit", description="The sealed log of all events")
 
@@ -58,7 +59,13 @@ def checkpoint() -> Response:
     """The newest signed checkpoint, as text."""
     last = reading.last_checkpoint(connection())
     if last is None:
-        abort(404, "No checkpoint has been signed yet; the first follows a minute after the first event.")
+        abort(
+            404,
+            Words(
+                "Belum ada segel yang ditandatangani; yang pertama menyusul semenit sesudah peristiwa pertama.",
+                "No checkpoint has been signed yet; the first follows a minute after the first event.",
+            ),
+        )
     return Response(last.note, content_type="text/plain; charset=utf-8")
 
 
@@ -89,7 +96,13 @@ def inclusion(query: dict[str, Any]) -> Response:
     try:
         proof = chain.inclusion_proof(query["seq"] - 1, size, reading.nodes(conn))
     except IndexError:
-        abort(404, f"Entry {query['seq']} is not among the first {size}.")
+        abort(
+            404,
+            Words(
+                f"Entri {query['seq']} tidak ada di antara {size} yang pertama.",
+                f"Entry {query['seq']} is not among the first {size}.",
+            ),
+        )
     root = reading.root_at(conn, size)
     return jsonify(seq=query["seq"], size=size, root=root.hex() if root else None, proof=[h.hex() for h in proof])
 
@@ -112,4 +125,4 @@ def _held(conn: Connection, size: int) -> None:
     """404 for a log longer than this one is."""
     held = reading.size(conn)
     if size > held:
-        abort(404, f"The log has {held} entries, not {size}.")
+        abort(404, Words(f"Log itu berisi {held} entri, bukan {size}.", f"The log has {held} entries, not {size}."))

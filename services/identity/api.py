@@ -18,6 +18,7 @@ from services.http import submit
 from services.identity import credentials
 from services.identity.commands import GrantRoles, IssueKey, OpenAccount, RevokeSessions, WithdrawKey
 from services.identity.models import Account, ApiKey
+from services.service import Words
 
 door = JsonDoor("identity_api", __name__, url_prefix="/api/identity", description="Accounts, roles, API keys, tokens")
 
@@ -60,7 +61,7 @@ def exchange(body: dict[str, str]) -> Response:
     key, secret = credentials.parts(body["key"])
     kept = db.session.get(ApiKey, key)
     if kept is None or not credentials.same(secret, kept.secret_hash):
-        abort(401, "This is not a valid API key.")
+        abort(401, Words("Kunci API ini tidak sah.", "This is not a valid API key."))
     account = db.session.get_one(Account, kept.account)
     token = issue(user_of(account, datetime.now(UTC).timestamp(), by_cookie=False))
     return jsonify(token=token, token_type="Bearer", expires_in=SESSION_SECONDS)

@@ -20,6 +20,7 @@ from services.mutations import facts
 from services.mutations.execute import PREFIX
 from services.mutations.forms import COMMANDS, lexicon
 from services.mutations.models import Asked, Case, OfficeRow, Words, keys
+from services.service import Words as Sentence
 from workflow.authority import Authority, candidates
 from workflow.definition import Definition
 from workflow.facts import Facts
@@ -58,7 +59,9 @@ def cursor(text: str) -> Cursor | None:
     try:
         return Cursor(datetime.fromisoformat(at).astimezone(UTC), row)
     except (ValueError, OverflowError):
-        abort(400, "`after` is the `next` of the page before.")
+        abort(
+            400, Sentence("`after` adalah `next` dari halaman sebelumnya.", "`after` is the `next` of the page before.")
+        )
 
 
 def now() -> datetime:

@@ -15,6 +15,7 @@ from services.doors import JsonDoor
 from services.http import submit
 from services.optimizer.models import PlanRow, ProposalRow
 from services.optimizer.planning import SignAssessment
+from services.service import Words
 
 door = JsonDoor("optimizer_api", __name__, url_prefix="/api/optimizer", description="Plans and proposals")
 
@@ -39,7 +40,7 @@ def plan(plan: Any) -> Response:
     """A plan with its figures, and the picture it was solved from: solving it again gives the same plan."""
     row = db.session.get(PlanRow, str(plan))
     if row is None:
-        abort(404, f"There is no plan {plan}.")
+        abort(404, Words(f"Tidak ada rencana {plan}.", f"There is no plan {plan}."))
     return jsonify(plan=msgspec.json.decode(row.body), picture=msgspec.json.decode(row.picture))
 
 

@@ -27,6 +27,7 @@ from services.personnel.commands import (
     RegisterUnits,
 )
 from services.personnel.models import Office, Person, Position, Unit
+from services.service import Words
 
 door = JsonDoor("personnel_api", __name__, url_prefix="/api/personnel", description="Units, people, offices")
 
@@ -177,7 +178,9 @@ def delegate(body: dict[str, Any], office: str) -> Any:
 
 
 def _office(office: str) -> Office:
-    return db.session.get(Office, office) or abort(404, f"There is no office {office}.")
+    return db.session.get(Office, office) or abort(
+        404, Words(f"Tidak ada jabatan {office}.", f"There is no office {office}.")
+    )
 
 
 def _shown(row: Any, key: str) -> dict[str, Any]:

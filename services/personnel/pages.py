@@ -13,7 +13,7 @@ from services.db import db
 from services.http import application
 from services.personnel import cards
 from services.personnel.commands import ViewCards
-from services.service import Command
+from services.service import Command, Words
 
 door = Blueprint("personnel", __name__, url_prefix="/personnel", template_folder="templates")
 
@@ -28,7 +28,7 @@ def framed() -> Response:
     """Cards as a frame of another page: `ids` with commas between, `case` and `purpose` say why they are read."""
     people = list(dict.fromkeys(_uuid(text) for text in request.args.get("ids", "").split(",") if text))
     if not 0 < len(people) <= MOST:
-        abort(400, f"`ids` names 1 to {MOST} people.")
+        abort(400, Words(f"`ids` menyebut 1 sampai {MOST} orang.", f"`ids` names 1 to {MOST} people."))
     return _shown("personnel/cards.html", people)
 
 
@@ -45,7 +45,7 @@ def _shown(template: str, people: list[str]) -> Response:
     assert user is not None
     case, purpose = request.args.get("case", ""), request.args.get("purpose", "case")
     if not PURPOSE.fullmatch(purpose):
-        abort(400, "`purpose` is a code of small letters.")
+        abort(400, Words("`purpose` adalah kode dengan huruf kecil.", "`purpose` is a code of small letters."))
     allowed = cards.readable(db.session(), user, people)
     if allowed:
         _record(ViewCards(people=allowed, purpose=purpose, mutation=_uuid(case) if case else None))
@@ -63,4 +63,4 @@ def _uuid(text: str) -> str:
     try:
         return str(UUID(text))
     except ValueError:
-        abort(400, "`ids` and `case` are UUIDs.")
+        abort(400, Words("`ids` dan `case` adalah UUID.", "`ids` and `case` are UUIDs."))

@@ -104,7 +104,7 @@ def _cursor(text: str) -> tuple[datetime, str, str]:
         at, event, place = text.split("~")
         return datetime.fromisoformat(at).astimezone(UTC), event, place
     except (ValueError, OverflowError):
-        abort(400, "`after` is the `next` of the page before.")
+        abort(400, Words("`after` adalah `next` dari halaman sebelumnya.", "`after` is the `next` of the page before."))
 
 
 def admit(url: str) -> None:
