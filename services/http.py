@@ -28,7 +28,8 @@ CSP = (
 )
 KEY = "Idempotency-Key"
 #: Control characters but tab and line breaks: no field has a use for them, and PostgreSQL cannot keep NUL.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+#: Those of Unicode that turn the order of a line or cannot be seen make one name look like another.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 CONTROL_FOUND = Words(
     "Ada karakter kendali dalam teks; hanya tab dan ganti baris yang diterima.",
     "A text holds a control character; only tabs and line breaks are taken.",

@@ -187,6 +187,7 @@ def test_a_move_that_cannot_be_names_its_rule(
         (b'{"person": "\xff"}', 400),
         (b'{"person": "\\ud800"}', 400),
         (b'{"person": "a\\u0000b"}', 400),
+        (b'{"person": "a\\u202eb"}', 400),
         (b'{"words": "\\u001b[31m"}', 400),
         (b'{"a\\u0000b": 1}', 400),
         (b"[" * 100_000 + b"]" * 100_000, 400),
