@@ -187,7 +187,7 @@ def test_an_event_that_is_not_parked_cannot_be_released(
     assert everything(place) == before
 
 
-@pytest.mark.parametrize("login", ["rаhma", "rahma\t", "' OR 1=1 --", "x" * 10**5, "RAHMA\u202e"])
+@pytest.mark.parametrize("login", ["rаhma", "rahma\t", "' OR 1=1 --", "x" * 10**5])
 def test_a_login_that_only_looks_right_lets_nobody_in(place: World, login: str) -> None:
     page = Page(place.app.web.test_client(), "/identity/sign-in")
     answer = page.send("/identity/sign-in", login=login, password=PASSWORD + ("" if login != "rahma\t" else "x"))
