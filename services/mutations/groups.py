@@ -33,7 +33,15 @@ def sign_together(tx: Tx, command: Command) -> Answer:
     """Decide every member as if it were signed alone; the first that may not be signed refuses the whole decree."""
     asked = command.data
     assert isinstance(asked, SignTogether)
-    members = list(dict.fromkeys(asked.members))
+    members = asked.members
+    if twice := [n for n, member in enumerate(members) if member in members[:n]]:
+        raise Refused(
+            "named_twice",
+            Words(f"Perkara {members[twice[0]]} disebut dua kali.", f"Case {members[twice[0]]} is named twice."),
+            Words("Sebut setiap perkara satu kali.", "Name each case once."),
+            status=422,
+            field=f"members[{twice[0]}]",
+        )
     for number, member in enumerate(members):
         sign = cmd.Sign(
             mutation=member,

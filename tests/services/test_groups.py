@@ -89,3 +89,11 @@ def test_a_decree_is_signed_by_nobody_without_the_authority(world: World) -> Non
         decree(world, members, by="officer")
     assert refusal.value.status == 403
     assert {case_of(world, m)["state"] for m in members} == {"APPROVAL.DECISION"}
+
+
+def test_a_case_named_twice_makes_no_group_of_one(world: World) -> None:
+    member = ready(world, PEOPLE[0])
+    with pytest.raises(Refused) as refusal:
+        decree(world, [member, member])
+    assert (refusal.value.rule, refusal.value.more["field"]) == ("named_twice", "members[1]")
+    assert case_of(world, member)["state"] == "APPROVAL.DECISION"
