@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 STEPS ?= 100000
 SEED ?= 1
-FAST := not (postgres or kafka or browser)
+FAST := not (postgres or kafka or browser or spin)
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo up down test check stories bench soak provision lock

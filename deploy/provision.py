@@ -77,6 +77,13 @@ def find_nginx() -> Path:
     return find_program("nginx", hint="install nginx-light")
 
 
+def find_spin() -> Path:
+    """The model checker, with the compiler and the headers that its verifiers need."""
+    hint = "install spin, gcc and libc6-dev"
+    find_program("gcc", hint=hint)
+    return find_program("spin", hint=hint)
+
+
 def copy_kafka_jars() -> None:
     """Let Maven fill deploy/kafka/libs. The copy of pom.xml comes last: it says that the folder is complete."""
     if not shutil.which("mvn"):
@@ -105,6 +112,7 @@ PARTS = {
     "kafka": Part(find_kafka, {"java": ("default-jre-headless",), "mvn": ("maven",)}, copy_kafka_jars),
     "browser": Part(find_chromium, {"chromium": ("chromium", "fonts-dejavu-core", "fonts-liberation")}),
     "proxy": Part(find_nginx, {"nginx": ("nginx-light",)}),
+    "spin": Part(find_spin, {"spin": ("spin",), "gcc": ("gcc", "libc6-dev")}),
 }
 
 

@@ -1,6 +1,6 @@
 """One transaction for a batch of one service: admit, decide, write, commit.
 
-    positions -> applied, waiting -> the service's rows -> handlers -> jobs, events, rows, timers, claims -> COMMIT
+    positions -> waiting, applied -> the service's rows -> handlers -> jobs, events, rows, timers, claims -> COMMIT
 
 Locks are taken in that order, each sorted.
 """

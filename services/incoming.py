@@ -42,8 +42,9 @@ class Incoming:
             except msgspec.MsgspecError as error:
                 self._park_garbage(record, error)
         subjects = {e.subject for _, e in self.incoming} | set(due)
-        self.applied = inbox.applied(tx._conn, self.box, subjects)
+        # In this order: of a subject's first version there is no row in `applied` yet that could be locked.
         self.waiting = inbox.waiting(tx._conn, self.box, subjects)
+        self.applied = inbox.applied(tx._conn, self.box, subjects)
         self.before = dict(self.applied)
         self.retry = list(due)
 

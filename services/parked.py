@@ -157,13 +157,13 @@ COMMANDS: Mapping[type[msgspec.Struct], Callable[[Tx, Command], Answer]] = {Rele
 
 
 def _parked(tx: Tx, subject: str, version: int) -> dict[str, Any]:
-    """The parked row, locked in the order of the batches (positions, applied, waiting); refused when it is no more."""
+    """The parked row, locked in the order of the batches (positions, waiting, applied); refused when it is no more."""
     box = tx.service.inbox
     tx.read(sa.select(box.position).order_by(box.position.c.topic, box.position.c.part).with_for_update())
-    tx.read(sa.select(box.applied).where(box.applied.c.subject == subject).with_for_update())
     w = box.waiting
     here = (w.c.subject == subject) & (w.c.version == version) & (w.c.reason == inbox.FAILED)
     row = tx.read(sa.select(w).where(here).with_for_update()).mappings().first()
+    tx.read(sa.select(box.applied).where(box.applied.c.subject == subject).with_for_update())
     if row is None:
         raise Refused(
             "parked.gone",

@@ -1,7 +1,7 @@
 """The fixtures of real servers, and the honest end of a run: what could not run is named last, with its reason.
 
-A test says what it needs by asking for a fixture; the markers `postgres`, `kafka` and `browser` follow from that. On a
-machine that lacks a part its tests are skipped; with CI=true they fail.
+A test says what it needs by asking for a fixture; the markers in PARTS follow from that. On a machine that lacks a part
+its tests are skipped; with CI=true they fail.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from psycopg import sql
 
 from deploy.daemon import StartFailed
 from deploy.native import Kafka, Postgres
-from deploy.provision import Missing, find_chromium
+from deploy.provision import Missing, find_chromium, find_spin
 from tests.stations import Stations
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ PARTS = {
     "kafka_address": "kafka",
     "own_kafka": "kafka",
     "chromium": "browser",
+    "spin": "spin",
 }
 
 
@@ -100,6 +101,12 @@ def own_kafka(stations: Stations) -> Iterator[Kafka]:
 def chromium() -> Path:
     """The browser, for Playwright's `launch(executable_path=…, args=CHROMIUM_FLAGS)`."""
     return available("browser", find_chromium)
+
+
+@pytest.fixture(scope="session")
+def spin() -> Path:
+    """The model checker."""
+    return available("spin", find_spin)
 
 
 def pytest_configure(config: pytest.Config) -> None:

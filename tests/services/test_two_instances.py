@@ -1,4 +1,4 @@
-"""Two instances of a service that hear at the same time of one unit, in two partitions of one topic."""
+"""Two instances of a service at work on the same at the same time: what each reads of the other's unfinished work."""
 
 from __future__ import annotations
 
@@ -26,13 +26,7 @@ UNIT = "dukcapil.loket"
 @pytest.fixture
 def world(postgres_url: str) -> Iterator[World]:
     made = World(postgres_url, [optimizer.SERVICE], ["personnel", "workload", "mutations"])
-    made.tell(
-        f"personnel/unit/{UNIT}",
-        UnitRegistered(
-            unit=UNIT, name=UNIT, opd="dukcapil", opd_name="Dukcapil", instansi="8200", instansi_name="Maluku Utara",
-            region="8272", island="halmahera",
-        ),
-    )  # fmt: skip
+    register_unit(made, UNIT)
     made.tell(
         "personnel/position/p",
         PositionRegistered(position="p", unit=UNIT, title="t", kind="pelaksana", family="f", job_class=6, places=7),
@@ -55,44 +49,82 @@ def people_in_two_partitions(world: World) -> Iterator[str]:
             return
 
 
-def registered(world: World) -> list[list[Record]]:
-    """Two people are registered; the records of the one and of the other, which nobody has applied."""
-    for person in people_in_two_partitions(world):
-        world.tell(
-            f"personnel/person/{person}",
-            PersonRegistered(
-                person=person, status="pns", grade=9, position="p", unit=UNIT, since=date(2020, 1, 1),
-                appointed_on=date(2015, 1, 1), retires_on=date(2045, 1, 1), skills=["f"], home="halmahera",
-            ),
-        )  # fmt: skip
+def register(world: World, person: str, unit: str = UNIT) -> None:
+    world.tell(
+        f"personnel/person/{person}",
+        PersonRegistered(
+            person=person, status="pns", grade=9, position="p", unit=unit, since=date(2020, 1, 1),
+            appointed_on=date(2015, 1, 1), retires_on=date(2045, 1, 1), skills=["f"], home="halmahera",
+        ),
+    )  # fmt: skip
+
+
+def register_unit(world: World, unit: str) -> None:
+    world.tell(
+        f"personnel/unit/{unit}",
+        UnitRegistered(
+            unit=unit, name=unit, opd="dukcapil", opd_name="Dukcapil", instansi="8200", instansi_name="Maluku Utara",
+            region="8272", island="halmahera",
+        ),
+    )  # fmt: skip
+
+
+def positions(world: World) -> dict[inbox.Place, inbox.Position]:
+    with world.app.databases.reader("optimizer").connect() as conn:
+        return inbox.positions(conn, optimizer.SERVICE.inbox)
+
+
+def arrived(world: World) -> list[Record]:
+    """What the log has that nobody has applied."""
     for service in world.app.services:
         world.app.runtime.relay(service)
-
-    def positions() -> dict[inbox.Place, inbox.Position]:
-        with world.app.databases.reader("optimizer").connect() as conn:
-            return inbox.positions(conn, optimizer.SERVICE.inbox)
-
-    found = world.app.event_log.reader("optimizer", ["personnel"], positions).read(10)
-    return [[record] for record in found]
+    return world.app.event_log.reader("optimizer", ["personnel"], lambda: positions(world)).read(10)
 
 
-def test_two_people_who_come_at_once_are_both_counted(world: World) -> None:
-    first, second = registered(world)
+def take(world: World, conn: sa.Connection, batch: Batch) -> None:
+    apply(optimizer.SERVICE, conn, world.app.event_log, world.clock.read(conn), batch)
+
+
+def at_once(world: World, first: Batch, second: Batch) -> None:
+    """The second instance begins when the first has done all but commit, and goes on when that has committed."""
     engine = world.app.databases.writer("optimizer")
-
-    def applied(conn: sa.Connection, records: list[Record]) -> None:
-        apply(optimizer.SERVICE, conn, world.app.event_log, world.clock.read(conn), Batch(records=records))
 
     def other_instance() -> None:
         with engine.begin() as conn:
-            applied(conn, second)
+            take(world, conn, second)
 
     with ThreadPoolExecutor() as threads, engine.connect() as here, engine.connect() as watching:
         with here.begin():
-            applied(here, first)
+            take(world, here, first)
             other = threads.submit(other_instance)
             waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             assert wait_until(lambda: other.done() or watching.execute(waits).scalar_one() > 0, 10)
         other.result(10)
-    (row,) = world.rows("optimizer", table(Unit))
-    assert row["staff"] == 2
+
+
+def staff(world: World, unit: str) -> float:
+    return next(row["staff"] for row in world.rows("optimizer", table(Unit)) if row["id"] == unit)
+
+
+def test_two_people_who_come_at_once_are_both_counted(world: World) -> None:
+    for person in people_in_two_partitions(world):
+        register(world, person)
+    first, second = arrived(world)
+    at_once(world, Batch(records=[first]), Batch(records=[second]))
+    assert staff(world, UNIT) == 2
+
+
+def test_who_waited_is_counted_once_though_a_copy_comes_while_they_are_tried_again(world: World) -> None:
+    person, unit = next(people_in_two_partitions(world)), "dukcapil.later"
+    register(world, person, unit)
+    (early,) = arrived(world)
+    engine = world.app.databases.writer("optimizer")
+    with engine.begin() as conn:
+        take(world, conn, Batch(records=[early]))
+    register_unit(world, unit)
+    with engine.begin() as conn:
+        take(world, conn, Batch(records=arrived(world)))
+    place = (early.topic, early.part)
+    copy = early._replace(offset=positions(world)[place].offset)
+    at_once(world, Batch(due=[f"personnel/person/{person}"]), Batch(records=[copy]))
+    assert staff(world, unit) == 1
