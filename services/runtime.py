@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 POLL = 1.0
 #: A quiet topic says this often that it is complete, so that its readers can tell quiet from dead.
 BEAT = timedelta(seconds=20)
+#: A running job's lease is renewed so often that three renewals may fail before it is lost.
+RENEW = jobs.LEASE / 4
 
 
 class Runtime:
@@ -51,6 +53,7 @@ class Runtime:
         self._beaten: dict[str, datetime] = {}
         self._threads: list[threading.Thread] = []
         self._wakes: dict[str, list[threading.Event]] = defaultdict(list)
+        self._running: set[jobs.Job] = set()
         committer.committed = lambda: self._wake("relay", "work")
 
     # -- one turn ----------------------------------------------------------------------------------------------------
@@ -150,7 +153,23 @@ class Runtime:
             moment = self.clock.read(conn)
             return jobs.lease(conn, service.job, service.name, moment.now, moment.wall, 1)
 
+    def renew(self) -> int:
+        """Keep the leases of the jobs that run here: however long one takes, nobody else begins it as well."""
+        running = list(self._running)
+        for job in running:
+            with self.databases.writer(job.service).begin() as conn:
+                table = self.committer.services[job.service].job
+                jobs.renew(conn, table, job, self.clock.read(conn).wall)
+        return len(running)
+
     def _run_job(self, service: Service, job: jobs.Job) -> None:
+        self._running.add(job)
+        try:
+            self._work_on(service, job)
+        finally:
+            self._running.discard(job)
+
+    def _work_on(self, service: Service, job: jobs.Job) -> None:
         read = jobs.Read(self.databases.reader(service.name).connect, self.databases.config)
         try:
             result = service.jobs[job.kind](job, read)
@@ -158,7 +177,7 @@ class Runtime:
             after = error.after if isinstance(error, Retry) else None
             log.warning("job failed", service=service.name, kind=job.kind, key=job.key, error=repr(error))
             with self.databases.writer(service.name).begin() as conn:
-                jobs.fail(conn, service.job, job, repr(error), after)
+                jobs.fail(conn, service.job, job, repr(error), self.clock.read(conn).wall, after)
         else:
             self._offer(service.name, Batch(results=[(job, result)]))
 
@@ -190,6 +209,7 @@ class Runtime:
         for service in self.services:
             if service.jobs:
                 self._employ(service)
+        self._thread("renew", self._renew_on)
         if self._single_writer():
             self._committing = self._thread("crank", self._turn_on)
             return
@@ -259,6 +279,10 @@ class Runtime:
 
         for n in range(service.workers):
             self._thread(f"{service.name}-worker-{n}", body)
+
+    def _renew_on(self) -> None:
+        while not self.stopping.wait(RENEW.total_seconds()):
+            self._patiently(self.renew)
 
     def _loop(self, step: Callable[[Service], int], service: Service) -> Callable[[], None]:
         wake = threading.Event()
