@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from events import bulk, ids
+from services.apart import Apart, here
 from services.config import Config
 
 #: Who dies without a word is succeeded after so long.
@@ -27,10 +28,13 @@ BACKOFF = (timedelta(seconds=1), timedelta(seconds=10), timedelta(minutes=1), ti
 
 @dataclass(frozen=True)
 class Read:
-    """What a runner may look at: called, a connection that reads the service's database; and the process's settings."""
+    """What a runner may look at: called, a connection that reads the service's database; and the process's settings.
+    Heavy pure work it does `apart`: in production that is a process of its own.
+    """
 
     connect: Callable[[], Connection]
     config: Config
+    apart: Apart = here
 
     def __call__(self) -> Connection:
         return self.connect()

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from events import inbox, outbox
 from events.log import EventLog, LogCut, Place, Position, Reader
 from services import jobs, timers
+from services.apart import Apart, Children, here
 from services.batch import Batch
 from services.clock import Clock
 from services.committer import BATCH, Committer
@@ -54,6 +55,8 @@ class Runtime:
         self._threads: list[threading.Thread] = []
         self._wakes: dict[str, list[threading.Event]] = defaultdict(list)
         self._running: set[jobs.Job] = set()
+        self._children = Children()
+        self.apart: Apart = here
         committer.committed = lambda: self._wake("relay", "work")
 
     # -- one turn ----------------------------------------------------------------------------------------------------
@@ -164,13 +167,7 @@ class Runtime:
 
     def _run_job(self, service: Service, job: jobs.Job) -> None:
         self._running.add(job)
-        try:
-            self._work_on(service, job)
-        finally:
-            self._running.discard(job)
-
-    def _work_on(self, service: Service, job: jobs.Job) -> None:
-        read = jobs.Read(self.databases.reader(service.name).connect, self.databases.config)
+        read = jobs.Read(self.databases.reader(service.name).connect, self.databases.config, self.apart)
         try:
             result = service.jobs[job.kind](job, read)
         except Exception as error:
@@ -180,6 +177,8 @@ class Runtime:
                 jobs.fail(conn, service.job, job, repr(error), self.clock.read(conn).wall, after)
         else:
             self._offer(service.name, Batch(results=[(job, result)]))
+        finally:
+            self._running.discard(job)
 
     def _offer(self, service: str, batch: Batch) -> None:
         """Commit background work: on the crank's own thread at once, from any other when its turn comes."""
@@ -206,6 +205,7 @@ class Runtime:
     def start(self) -> None:
         """Turn by itself until `stop`: one thread on SQLite, which has one writer, else one a step; and the workers."""
         self.committer.threaded = True
+        self.apart = self._children
         for service in self.services:
             if service.jobs:
                 self._employ(service)
@@ -318,6 +318,7 @@ class Runtime:
     def stop(self, timeout: float = 10.0) -> None:
         """Finish the running step and let go of everything."""
         deadline = time.monotonic() + timeout
+        self._children.close()
         others = [t for t in self._threads if t is not self._committing]
         for flag, threads in ((self.stopping, others), (self._stopped, self._threads)):
             flag.set()
