@@ -36,8 +36,9 @@ def positions_first(patch: pytest.MonkeyPatch) -> None:
 
 
 def versions_unchecked(patch: pytest.MonkeyPatch) -> None:
-    """A copy of an event is applied like the first; gaps still wait. The audit log, whose table refuses a second seal of
-    an event, is spared: a handler that fails is another promise."""
+    """A copy of an event is applied like the first; gaps still wait. The audit log is spared: its table refuses a
+    second seal, and a handler that fails is another promise.
+    """
     run = Incoming.run
 
     def run_copies_too(self: Incoming) -> None:
