@@ -189,7 +189,7 @@ def _results(tx: Tx, results: Sequence[tuple[jobs.Job, msgspec.Struct | None]], 
     """Take in what jobs found, unless their lease was lost meanwhile."""
     for job, result in results:
         if verdict is not None:
-            jobs.fail(tx._conn, tx.service.job, job, repr(verdict), None)
+            jobs.fail(tx._conn, tx.service.job, job, repr(verdict), tx.wall, None)
             continue
         if not jobs.finish(tx._conn, tx.service.job, job) or result is None:
             continue

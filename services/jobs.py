@@ -1,9 +1,9 @@
 """Slow work outside transactions: solve, deliver, render.
 
-A job is a row leased to one worker at a time. Each lease has a *fence* of its own that never comes again, not even for
-work asked for anew; a result that comes with another one is dropped, so a worker that was frozen and wakes up changes
-nothing. One row for a (kind, key): asking again while it waits replaces the payload, asking while it runs makes it run
-once more.
+A job is a row leased to one worker at a time, who renews the lease while the work lasts. Each lease has a *fence* of
+its own that never comes again, not even for work asked for anew; a result that comes with another one is dropped, so a
+worker that was frozen and wakes up changes nothing. One row for a (kind, key): asking again while it waits replaces the
+payload, asking while it runs makes it run once more.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from events import bulk, ids
+from services.apart import Apart, here
 from services.config import Config
 
+#: Who dies without a word is succeeded after so long.
 LEASE = timedelta(minutes=2)
 #: Waiting times after failures; the last repeats.
 BACKOFF = (timedelta(seconds=1), timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10))
@@ -26,10 +28,13 @@ BACKOFF = (timedelta(seconds=1), timedelta(seconds=10), timedelta(minutes=1), ti
 
 @dataclass(frozen=True)
 class Read:
-    """What a runner may look at: called, a connection that reads the service's database; and the process's settings."""
+    """What a runner may look at: called, a connection that reads the service's database; and the process's settings.
+    Heavy pure work it does `apart`: in production that is a process of its own.
+    """
 
     connect: Callable[[], Connection]
     config: Config
+    apart: Apart = here
 
     def __call__(self) -> Connection:
         return self.connect()
@@ -111,12 +116,16 @@ def finish(conn: Connection, job: sa.Table, done: Job) -> bool:
     return True
 
 
-def fail(conn: Connection, job: sa.Table, failed: Job, error: str, after: timedelta | None) -> None:
-    """Give the lease back after a failure; tried again later, for ever, with the error on show."""
+def renew(conn: Connection, job: sa.Table, running: Job, wall: datetime) -> None:
+    """Put off the end of a lease that is still ours; one that was lost or given back stays so."""
+    held = (job.c.kind == running.kind) & (job.c.key == running.key) & (job.c.fence == running.fence)
+    conn.execute(job.update().where(held, job.c.lease_until.is_not(None)).values(lease_until=wall + LEASE))
+
+
+def fail(conn: Connection, job: sa.Table, failed: Job, error: str, wall: datetime, after: timedelta | None) -> None:
+    """Give the lease back after a failure at `wall`; tried again later, for ever, with the error on show."""
     wait = after if after is not None else BACKOFF[min(failed.attempts, len(BACKOFF) - 1)]
     here = (job.c.kind == failed.kind) & (job.c.key == failed.key) & (job.c.fence == failed.fence)
     conn.execute(
-        job.update()
-        .where(here)
-        .values(lease_until=None, attempts=failed.attempts + 1, error=error, run_at=failed.wall + wait)
+        job.update().where(here).values(lease_until=None, attempts=failed.attempts + 1, error=error, run_at=wall + wait)
     )

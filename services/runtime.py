@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from events import inbox, outbox
 from events.log import EventLog, LogCut, Place, Position, Reader
 from services import jobs, timers
+from services.apart import Apart, Children, here
 from services.batch import Batch
 from services.clock import Clock
 from services.committer import BATCH, Committer
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 POLL = 1.0
 #: A quiet topic says this often that it is complete, so that its readers can tell quiet from dead.
 BEAT = timedelta(seconds=20)
+#: A running job's lease is renewed so often that three renewals may fail before it is lost.
+RENEW = jobs.LEASE / 4
 
 
 class Runtime:
@@ -51,6 +54,9 @@ class Runtime:
         self._beaten: dict[str, datetime] = {}
         self._threads: list[threading.Thread] = []
         self._wakes: dict[str, list[threading.Event]] = defaultdict(list)
+        self._running: set[jobs.Job] = set()
+        self._children = Children()
+        self.apart: Apart = here
         committer.committed = lambda: self._wake("relay", "work")
 
     # -- one turn ----------------------------------------------------------------------------------------------------
@@ -150,17 +156,29 @@ class Runtime:
             moment = self.clock.read(conn)
             return jobs.lease(conn, service.job, service.name, moment.now, moment.wall, 1)
 
+    def renew(self) -> int:
+        """Keep the leases of the jobs that run here: however long one takes, nobody else begins it as well."""
+        running = list(self._running)
+        for job in running:
+            with self.databases.writer(job.service).begin() as conn:
+                table = self.committer.services[job.service].job
+                jobs.renew(conn, table, job, self.clock.read(conn).wall)
+        return len(running)
+
     def _run_job(self, service: Service, job: jobs.Job) -> None:
-        read = jobs.Read(self.databases.reader(service.name).connect, self.databases.config)
+        self._running.add(job)
+        read = jobs.Read(self.databases.reader(service.name).connect, self.databases.config, self.apart)
         try:
             result = service.jobs[job.kind](job, read)
         except Exception as error:
             after = error.after if isinstance(error, Retry) else None
             log.warning("job failed", service=service.name, kind=job.kind, key=job.key, error=repr(error))
             with self.databases.writer(service.name).begin() as conn:
-                jobs.fail(conn, service.job, job, repr(error), after)
+                jobs.fail(conn, service.job, job, repr(error), self.clock.read(conn).wall, after)
         else:
             self._offer(service.name, Batch(results=[(job, result)]))
+        finally:
+            self._running.discard(job)
 
     def _offer(self, service: str, batch: Batch) -> None:
         """Commit background work: on the crank's own thread at once, from any other when its turn comes."""
@@ -187,9 +205,11 @@ class Runtime:
     def start(self) -> None:
         """Turn by itself until `stop`: one thread on SQLite, which has one writer, else one a step; and the workers."""
         self.committer.threaded = True
+        self.apart = self._children
         for service in self.services:
             if service.jobs:
                 self._employ(service)
+        self._thread("renew", self._renew_on)
         if self._single_writer():
             self._committing = self._thread("crank", self._turn_on)
             return
@@ -260,6 +280,10 @@ class Runtime:
         for n in range(service.workers):
             self._thread(f"{service.name}-worker-{n}", body)
 
+    def _renew_on(self) -> None:
+        while not self.stopping.wait(RENEW.total_seconds()):
+            self._patiently(self.renew)
+
     def _loop(self, step: Callable[[Service], int], service: Service) -> Callable[[], None]:
         wake = threading.Event()
         self._wakes[step.__name__].append(wake)
@@ -294,6 +318,7 @@ class Runtime:
     def stop(self, timeout: float = 10.0) -> None:
         """Finish the running step and let go of everything."""
         deadline = time.monotonic() + timeout
+        self._children.close()
         others = [t for t in self._threads if t is not self._committing]
         for flag, threads in ((self.stopping, others), (self._stopped, self._threads)):
             flag.set()

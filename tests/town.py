@@ -6,6 +6,7 @@ import time
 from datetime import date
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
@@ -122,6 +123,16 @@ def _person(part: str, n: int) -> NewPerson:
         status="pns", grade=9, position=f"{at}.p", unit=at, since=date(2020, 1, 1), appointed_on=date(2010, 1, 1),
         retires_on=date(2045, 1, 1), skills=["layanan"], home="halmahera",
     )  # fmt: skip
+
+
+def recruits(numbers: range) -> RegisterPeople:
+    """People of these numbers, from 10 to 99, all at the counter: one more at work there, so it is measured anew."""
+    anyone = _person("counter", 0)
+    return RegisterPeople(
+        people=[
+            msgspec.structs.replace(anyone, person=None, name=f"Calon {n}", nip=f"1980010120100110{n}") for n in numbers
+        ]
+    )
 
 
 def _office(part: str) -> OfficeEstablished:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -96,6 +97,7 @@ class World:
         self.runtime = Runtime(self.databases, services, self.log, self.clock, self.committer)
         self.fired: list[str] = []
         self.solves: list[str] = []
+        self.solver: Callable[[jobs.Read], object] = lambda read: None
 
     def open_log(self, url: str, new: bool) -> EventLog:
         if url == EMBEDDED_LOG:
@@ -136,6 +138,7 @@ class World:
 
     def solve(self, job: jobs.Job, read: jobs.Read) -> Solved:
         self.solves.append(job.key)
+        self.solver(read)
         return Solved(job.key)
 
     def solved(self, tx: Tx, command: Command) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from events import ids
+from events.log import EventLog
 from services.app import Application, build
 from services.clock import SetClock
 from services.config import Config
@@ -65,14 +66,21 @@ def _migrated_file(names: tuple[str, ...]) -> bytes:
 
 
 class World:
-    """An application of some real services; `emitters` are toys that stand for the others."""
+    """An application of some real services; `emitters` are toys that stand for the others, `through` as for `build`."""
 
-    def __init__(self, url: str, services: Sequence[Service], emitters: Iterable[str], **config: Any):
+    def __init__(
+        self,
+        url: str,
+        services: Sequence[Service],
+        emitters: Iterable[str],
+        through: Callable[[EventLog], EventLog] = lambda log: log,
+        **config: Any,
+    ):
         self.clock = SetClock(MORNING)
         everyone = [*services, *(toy(n) for n in emitters)]
         settings = Config(database_url=url, secret_key="for tests only", **config)
         prepare(settings, everyone)
-        self.app: Application = build(settings, self.clock, everyone)
+        self.app: Application = build(settings, self.clock, everyone, through)
 
     def tell(self, subject: str, payload: msgspec.Struct) -> None:
         """Record an event as the service that writes this subject."""

@@ -121,7 +121,9 @@ def summed(app: Application, told: Told, receiver: Receiver, log: FaultyLog) -> 
         "audit_verified": verify_all(app)["verified"],
         "webhooks_verified": len(receiver.verified),
         "webhooks_rejected": receiver.rejected,
-        "duplicates_injected": log.copies + log.repeats,
+        "duplicates_injected": log.copies,
+        "redeliveries_injected": log.repeats,
         "delays_injected": log.delays,
+        "overtakings_injected": log.overtaken,
         "effects_duplicated": sum(twice.values()),
     }

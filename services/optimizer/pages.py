@@ -40,7 +40,8 @@ def words() -> dict[str, dict[str, str]]:
 def sentence(reason: Reason) -> str:
     """A reason in the reader's language, its figures rounded to what the data can bear."""
     equal = reason.code == "runner_up" and not reason.figures["hours_worse"]
-    return words()["runner_up_as_good" if equal else reason.code][language()].format_map({k: _shown(k, v) for k, v in reason.figures.items()})
+    said = words()["runner_up_as_good" if equal else reason.code][language()]
+    return said.format_map({k: _shown(k, v) for k, v in reason.figures.items()})
 
 
 def particulars(reason: Reason) -> list[str]:

@@ -116,7 +116,7 @@ def solve_province(job: jobs.Job, read: jobs.Read) -> RecordPlan:
     """The job: read the picture, plan. What is kept of the picture is what the plan depends on."""
     with read() as conn:
         picture = used(picture_of(conn, calendar(ZONE).today(job.now)))
-    return RecordPlan(plan=solve(picture), picture=msgspec.json.encode(picture))
+    return RecordPlan(plan=read.apart(solve, picture), picture=msgspec.json.encode(picture))
 
 
 def record_plan(tx: Tx, command: Command) -> Answer:

@@ -82,12 +82,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Field:
-    """Who could help whom. `steps`: overloaded unit -> one step for each helper it may get; `spare`: unit -> people it
-    can give; `donors`: overloaded unit -> the units asked to help it.
+    """Who could help whom. `wanted`: overloaded unit -> helpers it may get; `spare`: unit -> people it can give;
+    `donors`: overloaded unit -> the units asked to help it.
     """
 
     known: Known
-    steps: dict[str, list[Step]]
+    wanted: dict[str, int]
     spare: dict[str, int]
     donors: dict[str, list[str]]
     arcs: list[Arc]
@@ -124,32 +124,31 @@ def solve(picture: Picture) -> Plan:
 
 def survey(known: Known) -> Field:
     """Each overloaded unit, the most loaded first, asks the nearest of the donors that have promised least so far."""
-    steps = {unit.unit: _steps(known, unit) for unit in known.units.values() if known.overloaded(unit)}
+    wanted = {unit.unit: _wanted(known, unit) for unit in known.units.values() if known.overloaded(unit)}
     can_give = {unit.unit: people for unit in known.units.values() if (people := spare(known, unit))}
     promised = dict.fromkeys(can_give, 0.0)
-    field = Field(known, steps, can_give, {}, [])
+    field = Field(known, wanted, can_give, {}, [])
 
     def order(unit: Unit, donor: Unit) -> tuple[bool, bool, float, str]:
         promises = promised[donor.unit] / can_give[donor.unit]
         return promises >= 1, donor.island != unit.island, promises, donor.unit
 
-    for unit in sorted((known.units[name] for name in steps if steps[name]), key=lambda u: (-u.ratio(), u.unit)):
+    for unit in sorted((known.units[name] for name in wanted if wanted[name]), key=lambda u: (-u.ratio(), u.unit)):
         asked = field.donors[unit.unit] = []
         donors = [known.units[name] for name in can_give if known.units[name].instansi == unit.instansi]
         for donor in sorted(donors, key=partial(order, unit)):
             if arcs := _arcs(known, donor, unit, can_give[donor.unit]):
                 field.arcs.extend(arcs)
                 asked.append(donor.unit)
-                promised[donor.unit] += len(steps[unit.unit]) / known.policy.donors_per_unit
+                promised[donor.unit] += wanted[unit.unit] / known.policy.donors_per_unit
             if len(asked) == known.policy.donors_per_unit:
                 break
     return field
 
 
-def _steps(known: Known, unit: Unit) -> list[Step]:
+def _wanted(known: Known, unit: Unit) -> int:
     missing = (unit.load / known.policy.target - unit.staff) / SHARE
-    helpers = math.floor(missing - known.policy.least_help + 1e-9) + 1
-    return [_step(known, unit, helper) for helper in range(1, helpers + 1)]
+    return max(0, math.floor(missing - known.policy.least_help + 1e-9) + 1)
 
 
 def _step(known: Known, unit: Unit, change: int) -> Step:
@@ -220,7 +219,7 @@ def _constrain(model: cp_model.CpModel, field: Field, take: Sequence[cp_model.In
     for arc, var in zip(field.arcs, take, strict=True):
         unit, donor = arc.position.unit, arc.person.unit
         within = {("plan", "moves"): known.policy.moves_per_plan, ("person", arc.person.person): 1}
-        within |= {("gives", donor): field.spare[donor], ("gets", unit): len(field.steps[unit])}
+        within |= {("gives", donor): field.spare[donor], ("gets", unit): field.wanted[unit]}
         if arc.mode == "permanent":
             within |= {("plan", "permanent"): known.policy.permanent_per_plan}
             within |= {("post", arc.position.position): arc.position.free, ("lasting", unit): known.units[unit].lasting}
@@ -230,9 +229,11 @@ def _constrain(model: cp_model.CpModel, field: Field, take: Sequence[cp_model.In
 
     worth: dict[Step, list[cp_model.LinearExpr]] = defaultdict(list)
     for (kind, name), members in groups.items():
-        taken, limit = sum(members), limits[kind, name]
+        # What no plan could reach gets no step: a load has no bound of its own, and the model must have one.
+        taken, limit = sum(members), min(limits[kind, name], known.policy.moves_per_plan, len(members))
         if kind == "gets":
-            steps = [(step, model.new_bool_var("")) for step in field.steps[name]]
+            ahead = (_step(known, known.units[name], helper) for helper in range(1, limit + 1))
+            steps = [(step, model.new_bool_var("")) for step in ahead]
             model.add(taken == sum(var for _, var in steps))
             for step, var in steps:
                 worth[step].append(1 * var)
@@ -270,11 +271,11 @@ def _untouched(field: Field, moves: Sequence[Arc]) -> Iterator[Untouched]:
             code = "not_reported"
         elif not unit.takes_part:
             code = "nobody_at_work"
-        elif unit.unit not in field.steps or unit.unit in helped:
+        elif unit.unit not in field.wanted or unit.unit in helped:
             continue
         else:
             figures |= {"ratio": round(unit.ratio(), 4), "missing": round(unit.load / policy.target - unit.staff, 4)}
-            if not field.steps[unit.unit]:
+            if not field.wanted[unit.unit]:
                 code = "cheaper_remedy"
             elif not field.donors[unit.unit]:
                 code = "no_candidate"

@@ -63,6 +63,16 @@ RULES: dict[str, tuple[Words, Words]] = {
         Words("Harus angka antara {low} dan {high}.", "This must be a number from {low} to {high}."),
         Words("Perbaiki angkanya.", "Correct the number."),
     ),
+    "implausible": (
+        Words(
+            "Laporan ini {times} kali beban ABK final; paling tinggi {most} kali. Baris terberat: {task}.",
+            "This report is {times} times the load of the final analysis, of {most} at most. Heaviest line: {task}.",
+        ),
+        Words(
+            "Periksa volume {task} dan periodenya. Bila memang benar, tetapkan dulu ABK baru.",
+            "Check the volume of {task} and the period. If it is true, have a new analysis signed first.",
+        ),
+    ),
     "nothing_to_do": (
         Words("ABK tanpa tugas.", "The analysis has no tasks."),
         Words("Sertakan baris tugasnya.", "Include its lines."),

@@ -16,6 +16,7 @@ from services.transaction import Tx
 from services.workload.commands import Counted, SubmitReport, SubmitReports
 from services.workload.evidence import tasks_of
 from services.workload.freshness import LONGEST, local, working_days
+from services.workload.measure import WKE, WORKDAYS, Task, yearly_load
 from services.workload.models import Load, Report, Unit
 from services.workload.recording import remeasure
 from services.workload.refusals import refused
@@ -27,6 +28,12 @@ MOST_AT_ONCE = 500
 
 MOST_RESULTS = 1e9
 """A larger volume is a slip of the pen."""
+
+MOST_SURGE = 20.0
+"""Load ratio (EJ) of a report with the people of the final ABK at work, one at least. A flood or an election brings a
+few times the usual work; what lies above this is a slip of the pen, and would call for the help of a whole province.
+Who is really there does not matter: a unit may be left by most of its people and yet report the truth.
+"""
 
 unit, load, report = table(Unit), table(Load), table(Report)
 
@@ -49,14 +56,14 @@ def submit_reports(tx: Tx, command: Command) -> Answer:
 
 def _submit(tx: Tx, command: Command, reports: Sequence[SubmitReport], places: Sequence[str]) -> list[Answer]:
     units = {r.unit for r in reports}
-    counted = {u: [t.task for t in tasks if t.counted] for u, tasks in tasks_of(tx.read, units).items()}
+    final = tasks_of(tx.read, units)
     today = local().today(tx.now)
     current = _current(tx, reports)
     kept = []
     for n, (given, place) in enumerate(zip(reports, places, strict=True)):
         _check_sender(tx, command.actor, given, place)
         days = _check_period(given, today, place)
-        _check_lines(given, counted.get(given.unit), place)
+        _check_lines(given, final.get(given.unit), days, place)
         row: Row = {
             "id": ids.derived("report", command.id, str(n)),
             "unit": given.unit,
@@ -100,9 +107,10 @@ def _check_period(given: SubmitReport, today: date, place: str) -> int:
     return days
 
 
-def _check_lines(given: SubmitReport, counted: list[str] | None, place: str) -> None:
-    if counted is None:
+def _check_lines(given: SubmitReport, tasks: Sequence[Task] | None, days: int, place: str) -> None:
+    if tasks is None:
         raise refused("no_final_abk", f"{place}unit", unit=given.unit)
+    counted = [t.task for t in tasks if t.counted]
     seen: set[str] = set()
     for n, line in enumerate(given.lines):
         _check_line(line, counted, seen, f"{place}lines[{n}]")
@@ -110,6 +118,18 @@ def _check_lines(given: SubmitReport, counted: list[str] | None, place: str) -> 
     _check_number(given.absent_days, f"{place}absent_days")
     if not given.lines:
         raise refused("nothing_reported", f"{place}lines", tasks=", ".join(counted))
+    _check_surge(given, tasks, days, place)
+
+
+def _check_surge(given: SubmitReport, tasks: Sequence[Task], days: int, place: str) -> None:
+    """The heaviest line is named: it is where the slip is."""
+    norm = {t.task: t.norm for t in tasks}
+    paces = [line.volume * norm[line.task] * WORKDAYS / days for line in given.lines]
+    times = sum(paces) / max(WKE, yearly_load(tasks).value)
+    if times > MOST_SURGE:
+        n = paces.index(max(paces))
+        task, most = given.lines[n].task, f"{MOST_SURGE:.0f}"
+        raise refused("implausible", f"{place}lines[{n}].volume", task=task, times=f"{times:.1f}", most=most)
 
 
 def _check_line(line: Counted, counted: list[str], seen: set[str], place: str) -> None:

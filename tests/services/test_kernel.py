@@ -16,7 +16,6 @@ from deploy.daemon import wait_until
 from events import ids, inbox, outbox
 from events.kafka import Cluster, create_topics
 from events.log import DatabaseLog, log_entry, log_head
-from services import jobs
 from services.batch import Batch
 from services.republish import republish
 from services.service import Command, Firing, Refused
@@ -151,36 +150,6 @@ def test_a_timer_set_again_fires_at_its_new_time_only(world: World) -> None:
     world.clock.advance(timedelta(days=1))
     world.runtime.drain()
     assert world.fired == ["workload/unit/a"]
-
-
-def test_a_result_with_a_lost_lease_is_dropped(world: World) -> None:
-    world.send(Register("a"))
-    world.send(Report("a", 1.4))
-    world.runtime.relay(world.workload)
-    world.catch_up()
-    service = world.optimizer
-    with world.databases.writer("optimizer").begin() as conn:
-        (frozen,) = jobs.lease(conn, service.job, "optimizer", MORNING, MORNING, 1)
-    later = MORNING + jobs.LEASE + timedelta(seconds=1)
-    with world.databases.writer("optimizer").begin() as conn:
-        (again,) = jobs.lease(conn, service.job, "optimizer", later, later, 1)
-    assert again.fence != frozen.fence
-    with world.databases.writer("optimizer").begin() as conn:
-        assert not jobs.finish(conn, service.job, frozen)
-        assert jobs.finish(conn, service.job, again)
-
-
-def test_a_fence_never_comes_again_even_when_finished_work_is_asked_for_anew(world: World) -> None:
-    service = world.optimizer
-    leases = []
-    with world.databases.writer("optimizer").begin() as conn:
-        for _ in range(3):
-            jobs.enqueue(conn, service.job, "solve", "province", b"{}", MORNING)
-            (lease,) = jobs.lease(conn, service.job, "optimizer", MORNING, MORNING, 1)
-            assert [jobs.finish(conn, service.job, old) for old in leases] == [False] * len(leases)
-            assert jobs.finish(conn, service.job, lease)
-            leases.append(lease)
-    assert len({lease.fence for lease in leases}) == 3
 
 
 def test_events_of_a_subject_are_numbered_without_gaps(world: World) -> None:

@@ -15,7 +15,7 @@ from services.db import table
 from services.service import Refused
 from services.workload.commands import SubmitReports
 from services.workload.models import Report
-from services.workload.reporting import MOST_AT_ONCE
+from services.workload.reporting import MOST_AT_ONCE, MOST_SURGE
 from tests.oracle import (
     BODY,
     BUSY_WEEK,
@@ -62,6 +62,7 @@ def lines(**change: Any) -> dict[str, Any]:
         (lines(task="ktp-el"), 422, "lines[1].task"),
         (lines(volume=-1), 422, "lines[1].volume"),
         (lines(volume=1e300), 422, "lines[1].volume"),
+        (lines(volume=1e9), 422, "lines[1].volume"),
         ({"absent_days": -1}, 422, "absent_days"),
     ],
 )
@@ -74,6 +75,18 @@ def test_a_wrong_report_is_refused_naming_the_field(
     assert answer.json["detail"]
     assert answer.json["remedy"]
     assert world.rows("workload", table(Report)) == []
+
+
+def test_a_surge_is_believed_and_what_no_surge_could_bring_is_not(world: World) -> None:
+    """The final analysis has 637,500 minutes a year, 12,750 a week: as much as 850 cards of 15 minutes."""
+    most = {"task": "ktp-el", "volume": 850 * MOST_SURGE}
+    believed = post(world, BODY | {"lines": [most]}, "operator@imbang")
+    assert (believed.status_code, believed.json["level"]) == (201, "overload")
+    slip = post(world, BODY | {"lines": [{"task": "kartu-keluarga", "volume": 3}, most]}, "operator@imbang")
+    assert (slip.json["rule"], slip.json["field"]) == ("workload.implausible", "lines[1].volume")
+    assert "ktp-el" in slip.json["detail"]
+    assert "ABK" in slip.json["remedy"]
+    assert len(world.rows("workload", table(Report))) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -44,6 +45,8 @@ def broken(conn: sqlite3.Connection, mutation: str, offices: Offices) -> Iterato
     times = [datetime.fromisoformat(e["time"]) for e in envelopes]
     if times != sorted(times):
         yield "an event is older than the one before it"
+    effects = Counter((e["causationid"], e["type"]) for e in envelopes)
+    yield from (f"an effect happened twice: {kind} by {cause}" for (cause, kind), n in effects.items() if n > 1)
     history = [e["data"] for e in envelopes]
     yield from _state(conn, mutation, envelopes)
     yield from _hands(history)

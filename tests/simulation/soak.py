@@ -56,7 +56,8 @@ def live(seed: int, steps: int, faults: Counter[str], defect: str | None = None)
     with TemporaryDirectory(prefix="imbang-", dir=place) as directory, tamed(Random(seed), receivers) as patch:
         world = World(seed, Path(directory), receivers)
         if defect:
-            DEFECTS[defect](patch)
+            plant, _ = DEFECTS[defect]
+            plant(patch)
         violation = ""
         try:
             world.run(steps)

@@ -34,11 +34,12 @@ def test_no_promise_breaks_whatever_happens(seed: int) -> None:
     assert met <= said["faults"].keys()
 
 
-@pytest.mark.parametrize("defect", sorted(DEFECTS))
-def test_a_promise_that_is_broken_on_purpose_is_noticed(defect: str) -> None:
+@pytest.mark.parametrize(("defect", "words"), [(name, words) for name, (_, words) in sorted(DEFECTS.items())])
+def test_a_promise_that_is_broken_on_purpose_is_noticed_for_what_it_is(defect: str, words: str) -> None:
     runs = ((seed, *soak(STEPS, seed, f"--defect={defect}")) for seed in (1, 2, 3, 4))
     seed, _, said, why = next(run for run in runs if run[1])
     assert said["violations"] == 1
+    assert words in why
     assert f"make soak STEPS={said['steps']} SEED={seed}" in why
 
 

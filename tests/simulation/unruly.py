@@ -36,9 +36,6 @@ class _UnrulyReader:
 
     def read(self, limit: int) -> list[Record]:
         log = self.log
-        if log.strikes():
-            log.delays += 1
-            return []
         if self.before and log.strikes():
             log.repeats += len(self.before)
             repeated, self.before = self.before, []
@@ -47,7 +44,7 @@ class _UnrulyReader:
             log.moves += 1
             self.at = None
         places = self._places()
-        self.before = _shuffled(log.random, self.inner.read(limit), log.rate > 0)
+        self.before = _shuffled(log.random, log.held_back(self.inner.read(limit)), log.rate > 0)
         for record in self.before:
             place = (record.topic, record.part)
             places[place] = places.get(place, Position()).after(record)

@@ -142,6 +142,7 @@ class World:
     def _count_log(self, instance: Instance) -> None:
         if log := getattr(instance, "log", None):
             kinds = {"copies": log.copies, "repeats": log.repeats, "delays": log.delays, "moves": log.moves}
+            kinds["overtaken"] = log.overtaken
             self.faults.update({f"log {kind}": n for kind, n in kinds.items()})
 
     def _meanwhile(self, instance: Instance) -> None:

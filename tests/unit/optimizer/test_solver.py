@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given, settings
+from ortools.sat.python import cp_model
 
 from events.proposal import Premise
 from services.optimizer.picture import Picture, Policy, Refusal, used
@@ -239,6 +240,22 @@ def test_a_plan_is_no_longer_than_people_can_weigh() -> None:
     plan = solve(picture(units, [person(f"q{n}", "Q") for n in range(6)], policy=Policy(moves_per_plan=2)))
     assert [m.to_unit for m in moves(plan)] == ["P", "P"]
     assert codes(plan) == {"P2": "plan_full"}
+
+
+@pytest.mark.parametrize("load", [60.0, 60_000.0])
+def test_the_model_grows_with_who_could_help_not_with_the_load(load: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    choices: list[cp_model.IntVar] = []
+    choice = cp_model.CpModel.new_bool_var
+
+    def counted(model: cp_model.CpModel, name: str) -> cp_model.IntVar:
+        choices.append(choice(model, name))
+        return choices[-1]
+
+    monkeypatch.setattr(cp_model.CpModel, "new_bool_var", counted)
+    units = [unit("P", load, 6), unit("Q", 1, 9)]
+    plan = solve(picture(units, [person(f"q{n}", "Q") for n in range(4)]))
+    assert [m.to_unit for m in moves(plan)] == ["P"] * 4
+    assert len(choices) == 4 + 4  # whether each of four people moves, and each step that four people can bring
 
 
 def test_a_unit_left_out_for_want_of_donors_says_so() -> None:
