@@ -108,7 +108,7 @@ DEFECTS: dict[str, tuple[Defect, str]] = {
         (positions_first, "a consumer passed over an event"),
         (versions_unchecked, "an effect happened twice"),
         (claims_ignored, "an effect happened twice"),
-        (undo_forgotten, "the history has version"),
+        (undo_forgotten, "the history has version|replayed: "),
         (timers_kept, "timers "),
         (answers_before_commit, "acknowledged, and lost"),
     )

@@ -6,6 +6,7 @@ The simulation runs in a process of its own, exactly as `make soak` runs it, so 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -36,10 +37,10 @@ def test_no_promise_breaks_whatever_happens(seed: int) -> None:
 
 @pytest.mark.parametrize(("defect", "words"), [(name, words) for name, (_, words) in sorted(DEFECTS.items())])
 def test_a_promise_that_is_broken_on_purpose_is_noticed_for_what_it_is(defect: str, words: str) -> None:
-    runs = ((seed, *soak(STEPS, seed, f"--defect={defect}")) for seed in (1, 2, 3, 4))
+    runs = ((seed, *soak(STEPS // 2, seed, f"--defect={defect}")) for seed in range(1, 9))
     seed, _, said, why = next(run for run in runs if run[1])
     assert said["violations"] == 1
-    assert words in why
+    assert re.search(words, why)
     assert f"make soak STEPS={said['steps']} SEED={seed}" in why
 
 
