@@ -149,6 +149,15 @@ def wake(conn: Connection, inbox: Inbox, subjects: Sequence[str], now: datetime)
         conn.execute(w.update().where(awaiting).values(retry_at=now))
 
 
+def waits(conn: Connection, inbox: Inbox, beginnings: Iterable[str]) -> bulk.Found:
+    """One row: how many events wait, and how many of those are of subjects that begin in one of these ways.
+
+    May travel together with other questions; in health the table that it counts is empty.
+    """
+    chosen = " OR ".join(f"subject LIKE '{beginning}%'" for beginning in beginnings)
+    return bulk.ask(conn, f'SELECT count(*), count(CASE WHEN {chosen} THEN 1 END) FROM "{inbox.waiting.name}"')
+
+
 def parked(conn: Connection, inbox: Inbox) -> int:
     """How many subjects are stopped by a failed handler."""
     w = inbox.waiting

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from events import bulk, outbox
+from events import bulk, inbox, outbox
 from events import ids as identifiers
 from events.proposal import ProposalDrafted, ProposalOutdated
 from services import vault
@@ -32,6 +32,8 @@ from workflow.refusal import Refused as AgainstTheLaw
 PREFIX = "mutations/mutation/"
 #: Knowledge of offices older than this judges nobody.
 STALE = timedelta(seconds=60)
+#: How the subjects begin that tell of offices: theirs, and those that keep unreadable records of their topic.
+OF_OFFICES = ("personnel/office/", "log/authority/")
 LONGEST_WORDS = 5000
 
 _decode = msgspec.json.Decoder(Mutation).decode
@@ -83,6 +85,7 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
         stored = read.read_cases(tx._conn, ids)
         columns = ("topic", "part", "next", "fresh_at")
         read_to = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", ["authority", *TOPICS], columns)
+        waits = inbox.waits(tx._conn, tx.service.inbox, OF_OFFICES)
     for i, body, opened, changed in stored:
         state = _decode(body)
         tx.memo["cases"][i] = Loaded(state, state, opened, changed)
@@ -94,7 +97,8 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
     tx.memo["occupied"], tx.remembered = known.occupied, known.rows
     # How far the topic `authority` was read, and until when that is known to be everything.
     offset, tx.memo["fresh_at"] = next((row[2:] for row in read_to if row[0] == "authority"), (0, None))
-    tx.memo["authority"] = read.authority(tx._conn, offset)
+    ((_, tx.memo["unapplied"]),) = waits
+    tx.memo["authority"] = read.authority(tx._conn, offset, tx.memo["unapplied"])
 
 
 def cases(tx: Tx) -> dict[str, Loaded]:
@@ -139,7 +143,20 @@ def act(tx: Tx, command: Command) -> Answer:
 
 
 def _require_fresh_authority(tx: Tx) -> None:
-    """Nobody's authority is judged by old knowledge: an order or a revocation may be on its way."""
+    """Nobody's authority is judged by old knowledge: an order or a revocation may be on its way, or wait here."""
+    if tx.memo.get("unapplied"):
+        raise Refused(
+            "authority_stale",
+            Sentence(
+                "Perubahan jabatan sudah tiba tetapi belum dapat diterapkan; wewenang tidak dapat dinilai.",
+                "A change of offices has arrived but could not be applied yet; authority cannot be judged.",
+            ),
+            Sentence(
+                "Coba lagi sebentar. Bila berlanjut, operator menyelesaikannya di halaman operasi.",
+                "Try again in a moment. If it lasts, an operator settles it on the page of operations.",
+            ),
+            status=503,
+        )
     fresh = tx.memo.get("fresh_at")
     if fresh is None or tx.wall - fresh > STALE:
         raise Refused(
