@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gc
+import getpass
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 import waitress
 from waitress import wasyncore
 from waitress.server import BaseWSGIServer
@@ -191,6 +194,36 @@ def parked(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@command("clock")
+def clock_command(arguments: argparse.Namespace) -> int:
+    """Business time, and whether timers stand still because it jumped; --confirm lets them go on.
+
+    Times are UTC. `last_tick` is written once a minute.
+    """
+    from services import clock
+
+    app, reading, found = _migrated(), clock.DatabaseClock(), []
+    for url, residents in app.databases.urls(app.services).items():
+        with app.databases.writer(residents[0].name).begin() as conn:
+            if arguments.confirm:
+                reading.confirm(conn, arguments.by[:80])
+            row, business_time = clock.kept(conn), reading.read(conn).now
+        found.append(
+            {
+                "database": sa.make_url(url).render_as_string(),
+                "business_time": business_time,
+                "offset_seconds": row.offset_seconds,
+                "last_tick": row.seen,
+                "timers": f"stand still since the clock jumped to {row.stopped}" if row.stopped else "run",
+                "confirmed": row.confirmed,
+                "confirmed_by": row.confirmed_by,
+            }
+        )
+    for each in [found] if arguments.json else found:
+        _print(each, arguments.json)
+    return 0
+
+
 @command("up")
 def up(arguments: argparse.Namespace) -> int:
     """The distributed mode: PostgreSQL, Kafka, several instances and a reverse proxy as native processes."""
@@ -216,6 +249,14 @@ def bench(arguments: argparse.Namespace) -> int:
     measured = benchmarks.run(arguments.area, arguments.cases, arguments.rounds)
     _print(measured if arguments.json else benchmarks.text(measured), arguments.json)
     return 0
+
+
+def _login() -> str:
+    """The login of whoever runs this; a container may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _config(demo: bool | None = None) -> Config:
@@ -263,6 +304,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sub.add_argument("area", nargs="?", choices=("engine",), default="engine")
             sub.add_argument("--cases", type=int, default=2000, help="cases that a round gives to each contestant")
             sub.add_argument("--rounds", type=int, default=5)
+        if name == "clock":
+            sub.add_argument("--confirm", action="store_true", help="the clock is right: timers go on from now")
+            sub.add_argument("--by", default=_login(), help="who says so; without it the login")
         if name == "run":
             sub.add_argument("--demo", action=argparse.BooleanOptionalAction, help="with the sample province")
     chosen = parser.parse_args(arguments)

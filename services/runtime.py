@@ -118,7 +118,7 @@ class Runtime:
     def fire(self, service: Service) -> int:
         """Fire due timers."""
         with self.databases.reader(service.name).connect() as conn:
-            if not service.timers or not self.clock.timers_may_fire(conn):
+            if not service.timers or not self.clock.timers_may_fire(conn, self.databases.writer(service.name)):
                 return 0
             due = timers.due(conn, service.timer, self.clock.read(conn).now, BATCH)
         if not due:
