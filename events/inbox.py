@@ -135,9 +135,10 @@ def waiting(conn: Connection, inbox: Inbox, subjects: Iterable[str]) -> dict[str
 
 
 def due(conn: Connection, inbox: Inbox, now: datetime, limit: int) -> list[str]:
-    """Subjects whose first waiting event may be tried again."""
-    w = inbox.waiting
-    rows = conn.execute(sa.select(w.c.subject).where(w.c.retry_at <= now).distinct().limit(limit))
+    """Subjects whose first waiting event may be tried again; what waits behind it does not call for it."""
+    w, earlier = inbox.waiting, inbox.waiting.alias()
+    first = ~sa.exists().where(earlier.c.subject == w.c.subject, earlier.c.version < w.c.version)
+    rows = conn.execute(sa.select(w.c.subject).where(w.c.retry_at <= now, first).limit(limit))
     return [subject for (subject,) in rows]
 
 
