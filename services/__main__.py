@@ -29,6 +29,7 @@ from services.config import Config, Misconfigured, from_environment
 from services.db import Databases
 from services.logs import configure_logs
 from services.migrate import NotMigrated, migrate, require_migrated
+from services.replay import NotRebuilt, rebuild
 
 Command = Callable[[argparse.Namespace], int]
 COMMANDS: dict[str, Command] = {}
@@ -158,8 +159,6 @@ def documents(arguments: argparse.Namespace) -> int:
 @command("replay")
 def replay(arguments: argparse.Namespace) -> int:
     """Build the projections of a service anew from the log, beside the running consumers, and swap."""
-    from services.replay import rebuild
-
     _print(rebuild(_migrated(), arguments.service), arguments.json)
     return 0
 
@@ -313,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command in ("bench", "demo", "up") else logging.INFO)
     try:
         return COMMANDS[chosen.command](chosen)
-    except (Misconfigured, NotMigrated) as error:
+    except (Misconfigured, NotMigrated, NotRebuilt) as error:
         print(f"imbang: {error.__doc__}: {error}", file=sys.stderr)
         return 2
 
