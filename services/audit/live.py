@@ -40,6 +40,10 @@ MEANINGS = {
         "versi {version} dari {subject} ada di {where}, tetapi tidak pernah disegel",
         "version {version} of {subject} is in {where}, but was never sealed",
     ),
+    "vanished": (
+        "log menyebut peristiwa {subject}, yang hilang dari {where} sebelum disegel",
+        "the log names the event {subject}, which is missing from {where} and was never sealed",
+    ),
 }
 
 entry, node = table(Entry), table(Node)
@@ -124,7 +128,8 @@ def stores(conn: Connection) -> list[Outbox]:
 
 
 def store_findings(connect: Connect, store: Outbox) -> Iterator[Finding]:
-    """The first event of a store that differs from its seal, the first that is gone, and the first without a seal."""
+    """The first event of a store that differs from its seal, the first that is gone, the first without a seal, and the
+    first that only the log still names."""
     event = store.event
     seal = (entry.c.leaf, entry.c.subject.label("sealed_as"), entry.c.subject_version.label("sealed_version"))
     sealed = sa.select(event, *seal).join(entry, entry.c.event_id == event.c.event_id)
@@ -142,6 +147,16 @@ def store_findings(connect: Connect, store: Outbox) -> Iterator[Finding]:
         for kind, statement in (("lost", gone), ("unsealed", unsealed)):
             if row := conn.execute(statement.limit(1)).first():
                 yield _finding(kind, event.name, subject=row.subject, version=row.subject_version)
+        vanished = (
+            sa.select(log_entry.c.event_id)
+            .outerjoin(event, event.c.event_id == log_entry.c.event_id)
+            .outerjoin(entry, entry.c.event_id == log_entry.c.event_id)
+            .where(log_entry.c.service == store.service, log_entry.c.watermark.is_(None))
+            .where(event.c.event_id.is_(None), entry.c.event_id.is_(None))
+            .order_by(log_entry.c.topic, log_entry.c.part, log_entry.c.n)
+        )
+        if event_id := conn.scalar(vanished.limit(1)):
+            yield _finding("vanished", event.name, subject=event_id)
 
 
 def _as_sealed(row: AnyRow) -> bool:

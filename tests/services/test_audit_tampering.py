@@ -167,6 +167,14 @@ def test_a_keeper_who_edits_an_event_store_is_found(world: World, subtests: pyte
             assert f"version {version} of workload/unit/a" in fault["en"]
 
 
+def test_an_event_that_is_gone_before_it_was_sealed_is_found(world: World) -> None:
+    tell(world, SUBJECTS[2])
+    world.app.runtime.relay(next(s for s in world.app.services if s.name == "workload"))
+    by_hand(world, lambda conn: conn.execute(stored.delete().where(stored.c.subject_version == 3)))
+    (fault,) = verify_all(world.app)["faults"]
+    assert (fault["kind"], fault["where"]) == ("vanished", "workload_event")
+
+
 def test_a_rewritten_log_is_not_signed(world: World) -> None:
     by_hand(world, rewrite)
     tell(world, SUBJECTS[0])

@@ -151,6 +151,17 @@ def test_what_can_no_longer_be_applied_is_named_and_nothing_changes(
     assert everything(world) == before
 
 
+def test_a_rebuild_from_a_store_that_lost_an_event_is_refused(world: World) -> None:
+    engine = sa.create_engine(world.app.config.database_url)
+    with engine.begin() as conn:
+        conn.execute(sa.text("DELETE FROM personnel_event WHERE type = 'personnel.person_registered'"))
+    engine.dispose()
+    before = everything(world)
+    with pytest.raises(NotRebuilt, match=r"restore the store .* is not in personnel_event"):
+        rebuild(world.app, "mutations")
+    assert everything(world) == before
+
+
 def test_a_service_is_rebuilt_whose_reactions_hear_of_more_than_its_projections(tmp_path: Path) -> None:
     world = World(f"sqlite:///{tmp_path / 'imbang.db'}", [audit.SERVICE], ["personnel", "workload", "optimizer"])
     populate(world)
