@@ -170,6 +170,11 @@ def kept(conn: Connection, *, lock: bool = False) -> Kept:
     return Kept(*conn.execute(row.with_for_update() if lock else row).one())
 
 
+def touch(conn: Connection) -> None:
+    """Write the row as it is: whether anything can be written shows only when it is."""
+    conn.execute(business_clock.update().where(business_clock.c.id == 1).values(id=1))
+
+
 def _confirm(conn: Connection, wall: datetime, offset: int, by: str | None) -> None:
     now = wall + timedelta(seconds=offset)
     changed: dict[str, Any] = {"offset_seconds": offset, "confirmed": now, "confirmed_by": by, "stopped": None}

@@ -133,12 +133,13 @@ def _operations() -> Blueprint:
     @door.get("/readyz")
     @open_door
     def readyz() -> tuple[dict[str, Any], int]:
-        """The process can do its work: its databases answer and no consumer has stopped.
+        """The process can do its work: its databases answer and take what is written, and no consumer has stopped.
 
         `told` is what an operator should see to, but keeps nobody from working: timers that stand still.
         """
         app = application()
         faults = {f"consumer {name}": why for name, why in app.runtime.stopped.items()}
+        faults |= {f"database {name}": why for name, why in dict(app.committer.failing).items()}
         told = {}
         for service in app.services:
             try:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from events import inbox, outbox
 from events.log import EventLog, LogCut, Place, Position, Reader
+from services import clock as clocks
 from services import jobs, timers
 from services.batch import Batch
 from services.clock import Clock
@@ -49,6 +50,7 @@ class Runtime:
         self._committing: threading.Thread | None = None
         self._readers: dict[str, Reader] = {}
         self._beaten: dict[str, datetime] = {}
+        self._proven: dict[str, datetime] = {}
         self._threads: list[threading.Thread] = []
         self._wakes: dict[str, list[threading.Event]] = defaultdict(list)
         committer.committed = lambda: self._wake("relay", "work")
@@ -80,11 +82,25 @@ class Runtime:
 
     def relay(self, service: Service) -> int:
         """Hand one batch of recorded events to the log, or, when there is none, now and then a watermark."""
-        with self.databases.writer(service.name).begin() as conn:
+        with self.committer.noting(service.name), self.databases.writer(service.name).begin() as conn:
             done = outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
+            proof = self._prove(service, conn, done)
+        if proof:
+            self._proven[service.name] = proof
+            self.committer.failing.pop(service.name, None)
         if done:
             self._wake("read")
         return done
+
+    def _prove(self, service: Service, conn: Connection, done: int) -> datetime | None:
+        """Write something all the same when nothing was written for a while: only so it shows that a disk is full."""
+        at, name = self.clock.read(conn).wall, service.name
+        if done:
+            return at
+        if name in self.committer.failing or at - self._proven.get(name, at - BEAT) >= BEAT:
+            clocks.touch(conn)
+            return at
+        return None
 
     def _beat(self, service: Service, conn: Connection) -> int:
         if not service.beats:
