@@ -25,6 +25,7 @@ from waitress.server import BaseWSGIServer
 
 from events.catalog import TOPICS
 from services.app import NAMES, SERVICES, Application, build
+from services.audit import key
 from services.config import Config, Misconfigured, from_environment
 from services.db import Databases
 from services.logs import configure_logs
@@ -260,6 +261,7 @@ def _login() -> str:
 
 def _config(demo: bool | None = None) -> Config:
     config = from_environment(NAMES)
+    key.check(config)
     return config if demo is None else dataclasses.replace(config, demo=demo)
 
 
