@@ -14,7 +14,7 @@ from events.proposal import ProposalDrafted, ProposalOutdated
 from services import vault
 from services.db import table
 from services.mutations import facts as read
-from services.mutations.knowledge import TOPICS, knowledge
+from services.mutations.knowledge import knowledge
 from services.mutations.models import Asked, Case, Unit, Words, keys
 from services.mutations.refusals import not_known, refused, unknown_case, words_too_long
 from services.mutations.reservations import Book, held_by, things
@@ -84,7 +84,7 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
     with bulk.together(tx._conn):
         stored = read.read_cases(tx._conn, ids)
         columns = ("topic", "part", "next", "fresh_at")
-        read_to = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", ["authority", *TOPICS], columns)
+        read_to = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", tx.service.topics, columns)
         waits = inbox.waits(tx._conn, tx.service.inbox, OF_OFFICES)
     for i, body, opened, changed in stored:
         state = _decode(body)
@@ -92,12 +92,12 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
         moves.append((state.person, state.move.target.position))
     sources = [case.now.move.source.position for case in cases(tx).values()]
     people, targets = {person for person, _ in moves}, {position for _, position in moves}
-    known = knowledge(tx, [row for row in read_to if row[0] in TOPICS])
+    ((waiting, tx.memo["unapplied"]),) = waits
+    known = knowledge(tx, (waiting, [row[:3] for row in read_to]))
     known.learn(tx, people, targets.union(sources), tx.memo["book"], [t for move in moves for t in things(*move)])
     tx.memo["occupied"], tx.remembered = known.occupied, known.rows
     # How far the topic `authority` was read, and until when that is known to be everything.
     offset, tx.memo["fresh_at"] = next((row[2:] for row in read_to if row[0] == "authority"), (0, None))
-    ((_, tx.memo["unapplied"]),) = waits
     tx.memo["authority"] = read.authority(tx._conn, offset, tx.memo["unapplied"])
 
 
