@@ -176,12 +176,17 @@ def republish_command(arguments: argparse.Namespace) -> int:
 
 @command("verify")
 def verify(arguments: argparse.Namespace) -> int:
-    """Re-read the whole audit log and every event store, and say the first fault."""
+    """Re-read the whole audit log, every event store and what follows from them, and say what is at fault."""
     from services.audit import export
 
     app = _migrated()
     report = export.verify_all(app)
-    _print(report, arguments.json)
+    if arguments.json:
+        _print(report, True)
+    else:
+        faults = report["faults"]
+        _print(report | {"faults": len(faults)}, False)
+        _print([f"fault in {fault['where']} ({fault['kind']}): {fault['en']}" for fault in faults], False)
     return 0 if report["verified"] else 1
 
 

@@ -7,6 +7,7 @@ sealed, unless it is still on its way. The signatures are checked elsewhere (ver
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import chain
 from typing import TypedDict
 
@@ -17,12 +18,15 @@ from sqlalchemy.engine import Connection
 from events import envelope, inbox, outbox
 from events.log import log_entry
 from events.outbox import Outbox
+from services import jobs
 from services.audit import reading
 from services.audit.chain import Frontier
 from services.audit.models import Entry, FrontierRow, Node
 from services.audit.reading import AnyRow, AnySelect
+from services.audit.sealing import EVERY
 from services.audit.verify import MEANING, Fault
 from services.db import table
+from services.service import Differs
 
 #: What each finding means, in Bahasa Indonesia and English; those of an export are in verify.MEANING.
 MEANINGS = {
@@ -39,6 +43,14 @@ MEANINGS = {
     "unsealed": (
         "versi {version} dari {subject} ada di {where}, tetapi tidak pernah disegel",
         "version {version} of {subject} is in {where}, but was never sealed",
+    ),
+    "unsigned": (
+        "entri {entry} dan seterusnya tidak lagi tercakup titik periksa; pulihkan audit_checkpoint dari cadangan",
+        "entry {entry} and all after it lost their checkpoint; restore audit_checkpoint from a backup",
+    ),
+    "state": (
+        "{where} menyimpan {subject} lain dari riwayatnya, yang berakhir pada versi {version}",
+        "{where} holds {subject} otherwise than its history gives it, which ends with version {version}",
     ),
     "vanished": (
         "log menyebut peristiwa {subject}, yang hilang dari {where} sebelum disegel",
@@ -70,6 +82,23 @@ def of_export(fault: Fault) -> Finding:
         kind=fault.kind, where=where, entry=fault.entry, subject=None, version=None, id=indonesian,
         en=f"{english} ({fault.detail})",
     )  # fmt: skip
+
+
+def of_state(differs: Differs) -> Finding:
+    """What a service found in its own tables."""
+    return _finding("state", differs.where, subject=differs.subject, version=differs.version)
+
+
+def unsigned(conn: Connection, wall: datetime) -> Iterator[Finding]:
+    """Entries that lost their checkpoint: whoever seals asks for a signature, within a minute or, of many entries, at
+    once. So entries for which nothing is asked, or of which too many wait for a later moment, have been signed before.
+    """
+    last, job = reading.last_checkpoint(conn), jobs.table(sa.MetaData(), "audit")
+    covered, size = last.size if last else 0, reading.size(conn)
+    under_way = (job.c.run_at <= wall) | job.c.lease_until.is_not(None) | (job.c.attempts > 0)
+    asked = sa.exists().where(job.c.kind == "sign", under_way if size - covered >= EVERY else sa.true())
+    if size > covered and not conn.scalar(sa.select(asked)):
+        yield _finding("unsigned", "audit_checkpoint", entry=covered + 1)
 
 
 def log_findings(connect: Connect, size: int) -> Iterator[Finding]:
@@ -160,9 +189,12 @@ def store_findings(connect: Connect, store: Outbox) -> Iterator[Finding]:
 
 
 def _as_sealed(row: AnyRow) -> bool:
-    """Whether a stored event is the one that was sealed, in its bytes and in the columns that give it its place."""
-    place = (row.subject, row.subject_version) == (row.sealed_as, row.sealed_version)
-    return place and row.hash == row.leaf == envelope.digest(row.body)
+    """Whether a stored event is the one that was sealed, in its bytes and in the columns, which are copies of them."""
+    if not row.hash == row.leaf == envelope.digest(row.body):
+        return False
+    e = envelope.decode(row.body)
+    said = (row.event_id, row.subject, row.subject_version, row.type, row.time, row.correlation, row.causation)
+    return said == (e.id, e.subject, e.subjectversion, e.type, e.time, e.correlationid, e.causationid)
 
 
 def pending(conn: Connection, store: Outbox) -> int:

@@ -258,17 +258,18 @@ def finish(tx: Tx) -> None:
         if case.now is case.before:
             continue
         now, before = case.now, case.before
-        tx.upsert(table(Case), _row(now, case.opened_at, max(tx.now, case.changed_at)))
+        tx.upsert(table(Case), case_row(now, case.opened_at, max(tx.now, case.changed_at)))
         tx.known[PREFIX + now.id] = outbox.Head(before.version if before else 0, case.changed_at)
         for name in before.duties.keys() - now.duties.keys() if before else ():
             tx.delete(table(Asked), now.id, name)
         for name, duty in now.duties.items():
             if before is None or before.duties.get(name) != duty:
-                tx.upsert(table(Asked), _duty_row(now.id, name, duty))
+                tx.upsert(table(Asked), duty_row(now.id, name, duty))
     tx.memo["book"].write(tx)
 
 
-def _row(now: Mutation, opened_at: datetime, changed_at: datetime) -> dict[str, Any]:
+def case_row(now: Mutation, opened_at: datetime, changed_at: datetime) -> dict[str, Any]:
+    """A case as its table keeps it."""
     source, target = now.move.source, now.move.target
     law = definition(now.definition)
     return {
@@ -294,7 +295,8 @@ def _row(now: Mutation, opened_at: datetime, changed_at: datetime) -> dict[str, 
     }
 
 
-def _duty_row(mutation: str, name: str, duty: Duty) -> dict[str, Any]:
+def duty_row(mutation: str, name: str, duty: Duty) -> dict[str, Any]:
+    """An open duty of a case as its table keeps it."""
     seat = duty.seat
     return {
         "mutation": mutation,
