@@ -59,6 +59,10 @@ class LogCut(Exception):
     """The log lost what this consumer has applied; stop the services, `imbang republish TOPIC`, start them"""
 
 
+class EventLost(LogCut):
+    """The log names an event that its store lost; stop the services, restore the store from a backup, start them"""
+
+
 #: Tells a reader where its consumer stands, read from the consumer's database.
 Positions = Callable[[], Mapping[Place, Position]]
 
@@ -218,7 +222,14 @@ class _DatabaseReader:
             event = sa.table(f"{service}_event", sa.column("event_id", bulk.Id), sa.column("body", sa.LargeBinary))
             wanted = [r.event_id for r in rows if r.service == service and not r.watermark]
             bodies |= {r.event_id: r.body for r in conn.execute(sa.select(event).where(event.c.event_id.in_(wanted)))}
-        return [Record(*place, r.n, r.event_id, bodies[r.event_id], r.watermark) for r in rows]
+        records: list[Record] = []
+        for r in rows:
+            if r.event_id not in bodies:
+                if records:
+                    break  # what comes before it is told first
+                raise EventLost(f"{place[0]}/{place[1]} at {r.n}: {r.event_id} is not in {r.service}_event")
+            records.append(Record(*place, r.n, r.event_id, bodies[r.event_id], r.watermark))
+        return records
 
     def rewind(self) -> None:
         """Nothing to do: positions are read anew each time."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gc
+import getpass
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -16,16 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 import waitress
 from waitress import wasyncore
 from waitress.server import BaseWSGIServer
 
 from events.catalog import TOPICS
 from services.app import NAMES, SERVICES, Application, build
+from services.audit import key
 from services.config import Config, Misconfigured, from_environment
 from services.db import Databases
 from services.logs import configure_logs
 from services.migrate import NotMigrated, migrate, require_migrated
+from services.replay import NotRebuilt, rebuild
 
 Command = Callable[[argparse.Namespace], int]
 COMMANDS: dict[str, Command] = {}
@@ -155,8 +160,6 @@ def documents(arguments: argparse.Namespace) -> int:
 @command("replay")
 def replay(arguments: argparse.Namespace) -> int:
     """Build the projections of a service anew from the log, beside the running consumers, and swap."""
-    from services.replay import rebuild
-
     _print(rebuild(_migrated(), arguments.service), arguments.json)
     return 0
 
@@ -173,12 +176,17 @@ def republish_command(arguments: argparse.Namespace) -> int:
 
 @command("verify")
 def verify(arguments: argparse.Namespace) -> int:
-    """Re-read the whole audit log and every event store, and say the first fault."""
+    """Re-read the whole audit log, every event store and what follows from them, and say what is at fault."""
     from services.audit import export
 
     app = _migrated()
     report = export.verify_all(app)
-    _print(report, arguments.json)
+    if arguments.json:
+        _print(report, True)
+    else:
+        faults = report["faults"]
+        _print(report | {"faults": len(faults)}, False)
+        _print([f"fault in {fault['where']} ({fault['kind']}): {fault['en']}" for fault in faults], False)
     return 0 if report["verified"] else 1
 
 
@@ -188,6 +196,36 @@ def parked(arguments: argparse.Namespace) -> int:
     from services import parked as waiting
 
     _print(waiting.listing(_migrated()), arguments.json)
+    return 0
+
+
+@command("clock")
+def clock_command(arguments: argparse.Namespace) -> int:
+    """Business time, and whether timers stand still because it jumped; --confirm lets them go on.
+
+    Times are UTC. `last_tick` is written once a minute.
+    """
+    from services import clock
+
+    app, reading, found = _migrated(), clock.DatabaseClock(), []
+    for url, residents in app.databases.urls(app.services).items():
+        with app.databases.writer(residents[0].name).begin() as conn:
+            if arguments.confirm:
+                reading.confirm(conn, arguments.by[:80])
+            row, business_time = clock.kept(conn), reading.read(conn).now
+        found.append(
+            {
+                "database": sa.make_url(url).render_as_string(),
+                "business_time": business_time,
+                "offset_seconds": row.offset_seconds,
+                "last_tick": row.seen,
+                "timers": f"stand still since the clock jumped to {row.stopped}" if row.stopped else "run",
+                "confirmed": row.confirmed,
+                "confirmed_by": row.confirmed_by,
+            }
+        )
+    for each in [found] if arguments.json else found:
+        _print(each, arguments.json)
     return 0
 
 
@@ -218,8 +256,17 @@ def bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _login() -> str:
+    """The login of whoever runs this; a container may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def _config(demo: bool | None = None) -> Config:
     config = from_environment(NAMES)
+    key.check(config)
     return config if demo is None else dataclasses.replace(config, demo=demo)
 
 
@@ -263,13 +310,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sub.add_argument("area", nargs="?", choices=("engine",), default="engine")
             sub.add_argument("--cases", type=int, default=2000, help="cases that a round gives to each contestant")
             sub.add_argument("--rounds", type=int, default=5)
+        if name == "clock":
+            sub.add_argument("--confirm", action="store_true", help="the clock is right: timers go on from now")
+            sub.add_argument("--by", default=_login(), help="who says so; without it the login")
         if name == "run":
             sub.add_argument("--demo", action=argparse.BooleanOptionalAction, help="with the sample province")
     chosen = parser.parse_args(arguments)
     configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command in ("bench", "demo", "up") else logging.INFO)
     try:
         return COMMANDS[chosen.command](chosen)
-    except (Misconfigured, NotMigrated) as error:
+    except (Misconfigured, NotMigrated, NotRebuilt) as error:
         print(f"imbang: {error.__doc__}: {error}", file=sys.stderr)
         return 2
 

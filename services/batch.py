@@ -7,7 +7,7 @@ Locks are taken in that order, each sorted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -39,6 +39,8 @@ class Batch:
     results: list[tuple[jobs.Job, msgspec.Struct | None]] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     due: list[str] = field(default_factory=list)
+    #: Subject and version of events that a rebuild passes over, since an operator dismissed them.
+    dismissed: Collection[tuple[str, int]] = ()
 
     def __len__(self) -> int:
         return len(self.commands) + len(self.firings) + len(self.results) + len(self.records) + len(self.due)
@@ -71,7 +73,7 @@ def apply(
     tx = Tx(service, conn, moment)
     records, moved = _admit(tx, batch.records)
     repeats = _repeats(tx, batch.commands)
-    events = Incoming(tx, records, batch.due, verdict)
+    events = Incoming(tx, records, batch.due, verdict, batch.dismissed)
     commands = [c for c in batch.commands if c.id not in repeats]
     if service.prepare is not None:
         service.prepare(tx, [*commands, *batch.firings, *events.ahead()])

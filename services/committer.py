@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 import structlog
@@ -55,6 +57,8 @@ class Committer:
         self._background: deque[tuple[str, Batch, Future[Answers]]] = deque()
         self._connections: dict[str, Connection] = {}
         self._running = threading.RLock()
+        #: Service -> since when (wall time) and why nothing can be written for it; ended by the relay's next write.
+        self.failing: dict[str, str] = {}
         self._expected = self._awaited = 0
 
     def submit(self, service: str, command: Command, timeout: float = 10.0) -> Answer:
@@ -176,8 +180,18 @@ class Committer:
                 answers |= self.run(service, single)
             return answers
         if isinstance(failure, (sa.exc.OperationalError, sa.exc.InterfaceError)):
-            raise failure
+            with self.noting(service.name):
+                raise failure
         return self._commit(service, batch, failure)
+
+    @contextmanager
+    def noting(self, service: str) -> Iterator[None]:
+        """Remember that the database of a service refuses what is written."""
+        try:
+            yield
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
+            self.failing.setdefault(service, f"nothing can be written since {datetime.now(UTC):%FT%TZ}: {error.orig}")
+            raise
 
     def _commit(self, service: Service, batch: Batch, verdict: Exception | None) -> Answers:
         with self._running:

@@ -110,12 +110,19 @@ def _read(env: Env, names: tuple[str, ...]) -> Config:
 def _check_database(url: str) -> None:
     """Refuse an address that names no database we can use; its password is not repeated."""
     try:
-        backend = sa.make_url(url).get_backend_name()
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
     except sa.exc.ArgumentError:
         backend = "nothing"
     if backend not in ("sqlite", "postgresql"):
         raise Misconfigured(
             f"a DATABASE_URL names {backend}: write sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+        )
+    if backend == "sqlite" and (
+        not (path := Path(parsed.database or "")).name or path.name == ":memory:" or path.is_dir()
+    ):
+        raise Misconfigured(
+            "a DATABASE_URL names no file, and a database in memory would be lost: write sqlite:///PATH"
         )
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
 
 from events import ids
+from services import clock
 from services.auth import actor, open_door
 from services.db import db
 from services.service import Answer, Command, Words
@@ -38,6 +39,7 @@ NO_KEY = Words(
     f"Kirim kepala {KEY} sepanjang 1 sampai 200 karakter, sama untuk setiap ulangan perintah ini.",
     f"Send a header {KEY} of 1 to 200 characters, the same for every repeat of this command.",
 )
+CLOCK = "see `imbang clock`, then confirm it or put the clock right"
 _VERSION = re.compile(r'(?:W/)?"?([0-9]{1,18})"?')
 
 
@@ -132,17 +134,26 @@ def _operations() -> Blueprint:
     @door.get("/readyz")
     @open_door
     def readyz() -> tuple[dict[str, Any], int]:
-        """The process can do its work: its databases answer and no consumer has stopped."""
+        """The process can do its work: its databases answer and take what is written, and no consumer has stopped.
+
+        `told` is what an operator should see to, but keeps nobody from working: timers that stand still.
+        """
         app = application()
         faults = {f"consumer {name}": why for name, why in app.runtime.stopped.items()}
+        faults |= {f"database {name}": why for name, why in dict(app.committer.failing).items()}
+        told = {}
         for service in app.services:
             try:
                 for reading in (app.databases.reader(service.name), db.engines[service.metadata.info.get("bind_key")]):
                     with reading.connect() as conn:
-                        conn.execute(sa.select(1))
+                        stopped = clock.kept(conn).stopped
+                if stopped and service.timers:
+                    told[f"timers {service.name}"] = (
+                        f"stand still: the clock jumped to {stopped:%Y-%m-%d %H:%M} UTC; {CLOCK}"
+                    )
             except sa.exc.DBAPIError as error:
                 faults[f"database {service.name}"] = type(error).__name__
-        return {"status": "stopped" if faults else "ready", "faults": faults}, 503 if faults else 200
+        return {"status": "stopped" if faults else "ready", "faults": faults, "told": told}, 503 if faults else 200
 
     @door.get("/metrics")
     @open_door

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -30,10 +30,17 @@ class ConsumerStopped(Exception):
 
 
 class Incoming:
-    """The events of a batch: those just read, and those that waited."""
+    """The events of a batch: those just read, and those that waited. `dismissed`: to be passed over in their turn."""
 
-    def __init__(self, tx: Tx, records: Sequence[Record], due: Sequence[str], verdict: Exception | None):
-        self.tx, self.verdict, self.box = tx, verdict, tx.service.inbox
+    def __init__(
+        self,
+        tx: Tx,
+        records: Sequence[Record],
+        due: Sequence[str],
+        verdict: Exception | None,
+        dismissed: Collection[tuple[str, int]] = (),
+    ):
+        self.tx, self.verdict, self.box, self.dismissed = tx, verdict, tx.service.inbox, dismissed
         self.incoming: list[tuple[Record, envelope.Envelope]] = []
         self.changed: dict[tuple[str, int], Waiting | None] = {}
         for record in records:
@@ -120,7 +127,7 @@ class Incoming:
         try:
             if self.verdict is not None:
                 raise self.verdict
-            if _handlers(service, e.type):
+            if _handlers(service, e.type) and (e.subject, e.subjectversion) not in self.dismissed:
                 event = _event(e, body)
                 with tx.item(e.id, e.correlationid):
                     tx.projecting = True

@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
+from services import clock
 from services.service import Service
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ MEANINGS = {
     "waiting": "consumed events that wait",
     "parked": "subjects stopped by a failed handler",
     "timers": "timers set",
+    "timers_stopped": "1 while timers stand still because the clock jumped (imbang clock), else 0",
     "jobs": "jobs waiting or running",
 }
 
@@ -52,6 +54,7 @@ def _of(app: Application, service: Service) -> Iterator[tuple[str, int]]:
         yield "waiting", count(waiting)
         yield "parked", count(waiting, waiting.c.reason == "failed")
         yield "timers", count(service.timer)
+        yield "timers_stopped", int(clock.kept(conn).stopped is not None)
         yield "jobs", count(service.job)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from events import inbox, outbox
 from events.log import EventLog, LogCut, Place, Position, Reader
+from services import clock as clocks
 from services import jobs, timers
 from services.apart import Apart, Children, here
 from services.batch import Batch
@@ -52,6 +53,7 @@ class Runtime:
         self._committing: threading.Thread | None = None
         self._readers: dict[str, Reader] = {}
         self._beaten: dict[str, datetime] = {}
+        self._proven: dict[str, datetime] = {}
         self._threads: list[threading.Thread] = []
         self._wakes: dict[str, list[threading.Event]] = defaultdict(list)
         self._running: set[jobs.Job] = set()
@@ -86,11 +88,25 @@ class Runtime:
 
     def relay(self, service: Service) -> int:
         """Hand one batch of recorded events to the log, or, when there is none, now and then a watermark."""
-        with self.databases.writer(service.name).begin() as conn:
+        with self.committer.noting(service.name), self.databases.writer(service.name).begin() as conn:
             done = outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
+            proof = self._prove(service, conn, done)
+        if proof:
+            self._proven[service.name] = proof
+            self.committer.failing.pop(service.name, None)
         if done:
             self._wake("read")
         return done
+
+    def _prove(self, service: Service, conn: Connection, done: int) -> datetime | None:
+        """Write something all the same when nothing was written for a while: only so it shows that a disk is full."""
+        at, name = self.clock.read(conn).wall, service.name
+        if done:
+            return at
+        if name in self.committer.failing or at - self._proven.get(name, at - BEAT) >= BEAT:
+            clocks.touch(conn)
+            return at
+        return None
 
     def _beat(self, service: Service, conn: Connection) -> int:
         if not service.beats:
@@ -124,7 +140,7 @@ class Runtime:
     def fire(self, service: Service) -> int:
         """Fire due timers."""
         with self.databases.reader(service.name).connect() as conn:
-            if not service.timers or not self.clock.timers_may_fire(conn):
+            if not service.timers or not self.clock.timers_may_fire(conn, self.databases.writer(service.name)):
                 return 0
             due = timers.due(conn, service.timer, self.clock.read(conn).now, BATCH)
         if not due:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import sqlalchemy as sa
 from flask import Blueprint
+from sqlalchemy.engine import Engine
 
 from events import inbox, outbox
 from events.catalog import entry
@@ -84,6 +85,14 @@ def reacts(event: type[msgspec.Struct] | Literal["*"], handler: Callable[[Tx, Ev
     return Subscription(event, handler, "reacts")
 
 
+class Differs(NamedTuple):
+    """A table that holds something about a subject which does not follow from its history of `version` events."""
+
+    where: str
+    subject: str
+    version: int
+
+
 @dataclass(frozen=True)
 class Service:
     """One service. `prepare` may read in bulk what the items of a batch need; `finish` writes what they changed.
@@ -91,6 +100,7 @@ class Service:
     `beats`: topics that only this service writes and whose readers must know how fresh they are. `workers`: how many of
     its jobs a process runs at a time. `projections`: the tables that only `projects` handlers write, and that a rebuild
     therefore makes anew. `append_only`: the tables, besides its events, of which no row is ever changed or deleted.
+    `check` compares what it keeps with its own history, for `imbang verify`; it is given an engine that reads.
     """
 
     name: str
@@ -106,6 +116,7 @@ class Service:
     append_only: Sequence[sa.Table] = ()
     prepare: Callable[[Tx, Sequence[Command | Event | Firing]], None] | None = None
     finish: Callable[[Tx], None] | None = None
+    check: Callable[[Engine], Iterator[Differs]] | None = None
 
     @cached_property
     def outbox(self) -> outbox.Outbox:
@@ -130,7 +141,7 @@ class Service:
     def projector(self) -> Service:
         """This service reduced to its projections, on the same tables: what a rebuild runs."""
         only = [s for s in self.subscriptions if s.kind == "projects"]
-        reduced = replace(self, commands={}, subscriptions=only, prepare=None, finish=None)
+        reduced = replace(self, commands={}, subscriptions=only, prepare=None, finish=None, check=None)
         tables = ("outbox", "inbox", "timer", "job", *(["revoked"] if self.doors else []))
         vars(reduced).update({name: getattr(self, name) for name in tables})
         return reduced

@@ -100,8 +100,8 @@ class Signer:
     key: Ed25519PrivateKey
 
     def __post_init__(self) -> None:
-        if not self.name or re.search(r"[\s+]", self.name):
-            raise Malformed(f"a key name has no spaces and no plus sign: {self.name!r}")
+        if not self.name or re.search(r"[\s+\x00-\x1f]", self.name):
+            raise Malformed(f"a key name has no spaces, control characters or plus sign: {self.name!r}")
 
     @classmethod
     def generate(cls, name: str) -> Signer:

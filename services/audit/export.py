@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
@@ -111,17 +112,28 @@ def tar(read: Read) -> Iterator[bytes]:
 
 
 def verify_all(app: Application) -> Verdict:
-    """Sign the head, then check the whole log and the event stores beside it."""
-    publish_head(app)
-    return examine(Read(app.databases.reader("audit").connect, app.config))
+    """Sign the head, then check the whole log, the event stores beside it, and what services made of their events."""
+    read = Read(app.databases.reader("audit").connect, app.config)
+    with read() as conn:
+        wall = app.clock.read(conn).wall
+        complete = not any(live.unsigned(conn, wall))
+    if complete:  # else the new head would hide that earlier ones are gone
+        publish_head(app)
+    verdict = examine(read, wall)
+    for service in app.everyone:
+        if service.check is not None:
+            verdict["faults"] += map(live.of_state, service.check(app.databases.reader(service.name)))
+    verdict["verified"] = not verdict["faults"]
+    return verdict
 
 
-def examine(read: Read) -> Verdict:
-    """Check the log up to its last checkpoint, the live tables, and every event store of this database."""
+def examine(read: Read, wall: datetime) -> Verdict:
+    """Check the log up to its last checkpoint, live tables, and every event store of this database; `wall` is now."""
     faults: list[live.Finding] = []
     report = verify.Report(0, 0, 0, "")
     with read() as conn:
         last, stores = reading.last_checkpoint(conn), live.stores(conn)
+        faults += live.unsigned(conn, wall)
     with TemporaryDirectory() as directory:
         write(read, Path(directory))
         try:

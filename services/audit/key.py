@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from events import ids
-from services.audit.checkpoint import Signer
+from services.audit.checkpoint import Malformed, Signer
 from services.config import Config, Misconfigured
 
 FILE = "audit-key.pem"
@@ -25,6 +25,21 @@ def signer(config: Config) -> Signer:
         return Signer.load(config.audit_origin, path.read_bytes())
     except OSError as error:
         raise Misconfigured(f"IMBANG_AUDIT_KEY={path}: {error.strerror}; name the PEM file of the log's key") from error
+
+
+def check(config: Config) -> None:
+    """Whether the log can be signed, asked at the start rather than at the first checkpoint. Raises Misconfigured."""
+    try:
+        Signer.generate(config.audit_origin)
+    except Malformed as error:
+        raise Misconfigured(f"IMBANG_AUDIT_ORIGIN: {error}; write it like {Config.audit_origin}") from error
+    path = config.audit_key or config.directory / FILE
+    try:
+        if path.exists():
+            signer(config)
+    except Malformed as error:
+        remedy = "it is PKCS #8 PEM, as `openssl genpkey -algorithm ed25519` writes it"
+        raise Misconfigured(f"IMBANG_AUDIT_KEY={path}: {error}; {remedy}") from error
 
 
 def _make(path: Path, name: str) -> None:

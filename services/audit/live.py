@@ -7,6 +7,7 @@ sealed, unless it is still on its way. The signatures are checked elsewhere (ver
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import chain
 from typing import TypedDict
 
@@ -17,12 +18,15 @@ from sqlalchemy.engine import Connection
 from events import envelope, inbox, outbox
 from events.log import log_entry
 from events.outbox import Outbox
+from services import jobs
 from services.audit import reading
 from services.audit.chain import Frontier
 from services.audit.models import Entry, FrontierRow, Node
 from services.audit.reading import AnyRow, AnySelect
+from services.audit.sealing import EVERY
 from services.audit.verify import MEANING, Fault
 from services.db import table
+from services.service import Differs
 
 #: What each finding means, in Bahasa Indonesia and English; those of an export are in verify.MEANING.
 MEANINGS = {
@@ -39,6 +43,18 @@ MEANINGS = {
     "unsealed": (
         "versi {version} dari {subject} ada di {where}, tetapi tidak pernah disegel",
         "version {version} of {subject} is in {where}, but was never sealed",
+    ),
+    "unsigned": (
+        "entri {entry} dan seterusnya tidak lagi tercakup titik periksa; pulihkan audit_checkpoint dari cadangan",
+        "entry {entry} and all after it lost their checkpoint; restore audit_checkpoint from a backup",
+    ),
+    "state": (
+        "{where} menyimpan {subject} lain dari riwayatnya, yang berakhir pada versi {version}",
+        "{where} holds {subject} otherwise than its history gives it, which ends with version {version}",
+    ),
+    "vanished": (
+        "log menyebut peristiwa {subject}, yang hilang dari {where} sebelum disegel",
+        "the log names the event {subject}, which is missing from {where} and was never sealed",
     ),
 }
 
@@ -66,6 +82,23 @@ def of_export(fault: Fault) -> Finding:
         kind=fault.kind, where=where, entry=fault.entry, subject=None, version=None, id=indonesian,
         en=f"{english} ({fault.detail})",
     )  # fmt: skip
+
+
+def of_state(differs: Differs) -> Finding:
+    """What a service found in its own tables."""
+    return _finding("state", differs.where, subject=differs.subject, version=differs.version)
+
+
+def unsigned(conn: Connection, wall: datetime) -> Iterator[Finding]:
+    """Entries that lost their checkpoint: whoever seals asks for a signature, within a minute or, of many entries, at
+    once. So entries for which nothing is asked, or of which too many wait for a later moment, have been signed before.
+    """
+    last, job = reading.last_checkpoint(conn), jobs.table(sa.MetaData(), "audit")
+    covered, size = last.size if last else 0, reading.size(conn)
+    under_way = (job.c.run_at <= wall) | job.c.lease_until.is_not(None) | (job.c.attempts > 0)
+    asked = sa.exists().where(job.c.kind == "sign", under_way if size - covered >= EVERY else sa.true())
+    if size > covered and not conn.scalar(sa.select(asked)):
+        yield _finding("unsigned", "audit_checkpoint", entry=covered + 1)
 
 
 def log_findings(connect: Connect, size: int) -> Iterator[Finding]:
@@ -124,7 +157,8 @@ def stores(conn: Connection) -> list[Outbox]:
 
 
 def store_findings(connect: Connect, store: Outbox) -> Iterator[Finding]:
-    """The first event of a store that differs from its seal, the first that is gone, and the first without a seal."""
+    """The first event of a store that differs from its seal, the first that is gone, the first without a seal, and the
+    first that only the log still names."""
     event = store.event
     seal = (entry.c.leaf, entry.c.subject.label("sealed_as"), entry.c.subject_version.label("sealed_version"))
     sealed = sa.select(event, *seal).join(entry, entry.c.event_id == event.c.event_id)
@@ -142,12 +176,25 @@ def store_findings(connect: Connect, store: Outbox) -> Iterator[Finding]:
         for kind, statement in (("lost", gone), ("unsealed", unsealed)):
             if row := conn.execute(statement.limit(1)).first():
                 yield _finding(kind, event.name, subject=row.subject, version=row.subject_version)
+        vanished = (
+            sa.select(log_entry.c.event_id)
+            .outerjoin(event, event.c.event_id == log_entry.c.event_id)
+            .outerjoin(entry, entry.c.event_id == log_entry.c.event_id)
+            .where(log_entry.c.service == store.service, log_entry.c.watermark.is_(None))
+            .where(event.c.event_id.is_(None), entry.c.event_id.is_(None))
+            .order_by(log_entry.c.topic, log_entry.c.part, log_entry.c.n)
+        )
+        if event_id := conn.scalar(vanished.limit(1)):
+            yield _finding("vanished", event.name, subject=event_id)
 
 
 def _as_sealed(row: AnyRow) -> bool:
-    """Whether a stored event is the one that was sealed, in its bytes and in the columns that give it its place."""
-    place = (row.subject, row.subject_version) == (row.sealed_as, row.sealed_version)
-    return place and row.hash == row.leaf == envelope.digest(row.body)
+    """Whether a stored event is the one that was sealed, in its bytes and in the columns, which are copies of them."""
+    if not row.hash == row.leaf == envelope.digest(row.body):
+        return False
+    e = envelope.decode(row.body)
+    said = (row.event_id, row.subject, row.subject_version, row.type, row.time, row.correlation, row.causation)
+    return said == (e.id, e.subject, e.subjectversion, e.type, e.time, e.correlationid, e.causationid)
 
 
 def pending(conn: Connection, store: Outbox) -> int:

@@ -142,8 +142,8 @@ def publish(tx: Tx, command: Command) -> Answer:
         row = {"size": head.size, "root": head.root, "note": head.note.encode(), "at": tx.wall}
         tx.execute(sa.insert(checkpoint).values(row))
         batch: _Batch = tx.memo[_Batch]
-        if head.size < batch.tree.size:
-            tx.enqueue("sign", "head", b"", after=WITHIN)
+        if left := batch.tree.size - head.size:
+            tx.enqueue("sign", "head", b"", after=WITHIN if left < EVERY else timedelta(0))
     return {"size": head.size}
 
 

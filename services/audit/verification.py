@@ -33,7 +33,7 @@ def ask(tx: Tx, command: Command) -> Answer:
 
 
 def run(job: Job, read: Read) -> Conclude:
-    return Conclude(examine(read))
+    return Conclude(examine(read, job.wall))
 
 
 def conclude(tx: Tx, command: Command) -> Answer:

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from events import bulk, outbox
+from events import bulk, inbox, outbox
 from events import ids as identifiers
 from events.proposal import ProposalDrafted, ProposalOutdated
 from services import vault
 from services.db import table
 from services.mutations import facts as read
-from services.mutations.knowledge import TOPICS, knowledge
+from services.mutations.knowledge import knowledge
 from services.mutations.models import Asked, Case, Person, Unit, Words, keys
 from services.mutations.refusals import not_known, refused, unknown_case, words_too_long
 from services.mutations.reservations import Book, held_by, things
@@ -32,6 +32,8 @@ from workflow.refusal import Refused as AgainstTheLaw
 PREFIX = "mutations/mutation/"
 #: Knowledge of offices older than this judges nobody.
 STALE = timedelta(seconds=60)
+#: How the subjects begin that tell of offices: theirs, and those that keep unreadable records of their topic.
+OF_OFFICES = ("personnel/office/", "log/authority/")
 LONGEST_WORDS = 5000
 
 _decode = msgspec.json.Decoder(Mutation).decode
@@ -82,19 +84,21 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
     with bulk.together(tx._conn):
         stored = read.read_cases(tx._conn, ids)
         columns = ("topic", "part", "next", "fresh_at")
-        read_to = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", ["authority", *TOPICS], columns)
+        read_to = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", tx.service.topics, columns)
+        waits = inbox.waits(tx._conn, tx.service.inbox, OF_OFFICES)
     for i, body, opened, changed in stored:
         state = _decode(body)
         tx.memo["cases"][i] = Loaded(state, state, opened, changed)
         moves.append((state.person, state.move.target.position))
     sources = [case.now.move.source.position for case in cases(tx).values()]
     people, targets = {person for person, _ in moves}, {position for _, position in moves}
-    known = knowledge(tx, [row for row in read_to if row[0] in TOPICS])
+    ((waiting, tx.memo["unapplied"]),) = waits
+    known = knowledge(tx, (waiting, [row[:3] for row in read_to]))
     known.learn(tx, people, targets.union(sources), tx.memo["book"], [t for move in moves for t in things(*move)])
     tx.memo["occupied"], tx.remembered = known.occupied, known.rows
     # How far the topic `authority` was read, and until when that is known to be everything.
     offset, tx.memo["fresh_at"] = next((row[2:] for row in read_to if row[0] == "authority"), (0, None))
-    tx.memo["authority"] = read.authority(tx._conn, offset)
+    tx.memo["authority"] = read.authority(tx._conn, offset, tx.memo["unapplied"])
 
 
 def cases(tx: Tx) -> dict[str, Loaded]:
@@ -139,7 +143,20 @@ def act(tx: Tx, command: Command) -> Answer:
 
 
 def _require_fresh_authority(tx: Tx) -> None:
-    """Nobody's authority is judged by old knowledge: an order or a revocation may be on its way."""
+    """Nobody's authority is judged by old knowledge: an order or a revocation may be on its way, or wait here."""
+    if tx.memo.get("unapplied"):
+        raise Refused(
+            "authority_stale",
+            Sentence(
+                "Perubahan jabatan sudah tiba tetapi belum dapat diterapkan; wewenang tidak dapat dinilai.",
+                "A change of offices has arrived but could not be applied yet; authority cannot be judged.",
+            ),
+            Sentence(
+                "Coba lagi sebentar. Bila berlanjut, operator menyelesaikannya di halaman operasi.",
+                "Try again in a moment. If it lasts, an operator settles it on the page of operations.",
+            ),
+            status=503,
+        )
     fresh = tx.memo.get("fresh_at")
     if fresh is None or tx.wall - fresh > STALE:
         raise Refused(
@@ -243,17 +260,18 @@ def finish(tx: Tx) -> None:
         if case.now is case.before:
             continue
         now, before = case.now, case.before
-        tx.upsert(table(Case), _row(now, case.opened_at, max(tx.now, case.changed_at)))
+        tx.upsert(table(Case), case_row(now, case.opened_at, max(tx.now, case.changed_at)))
         tx.known[PREFIX + now.id] = outbox.Head(before.version if before else 0, case.changed_at)
         for name in before.duties.keys() - now.duties.keys() if before else ():
             tx.delete(table(Asked), now.id, name)
         for name, duty in now.duties.items():
             if before is None or before.duties.get(name) != duty:
-                tx.upsert(table(Asked), _duty_row(now.id, name, duty))
+                tx.upsert(table(Asked), duty_row(now.id, name, duty))
     tx.memo["book"].write(tx)
 
 
-def _row(now: Mutation, opened_at: datetime, changed_at: datetime) -> dict[str, Any]:
+def case_row(now: Mutation, opened_at: datetime, changed_at: datetime) -> dict[str, Any]:
+    """A case as its table keeps it."""
     source, target = now.move.source, now.move.target
     law = definition(now.definition)
     return {
@@ -279,7 +297,8 @@ def _row(now: Mutation, opened_at: datetime, changed_at: datetime) -> dict[str, 
     }
 
 
-def _duty_row(mutation: str, name: str, duty: Duty) -> dict[str, Any]:
+def duty_row(mutation: str, name: str, duty: Duty) -> dict[str, Any]:
+    """An open duty of a case as its table keeps it."""
     seat = duty.seat
     return {
         "mutation": mutation,

@@ -36,7 +36,7 @@ person, position, unit = table(Person), table(Position), table(Unit)
 #: The time zone of the province's offices (Maluku Utara: UTC+9).
 ZONE: Zone = "WIT"
 
-_authorities: WeakKeyDictionary[Engine, tuple[int, Authority]] = WeakKeyDictionary()
+_authorities: WeakKeyDictionary[Engine, tuple[object, Authority]] = WeakKeyDictionary()
 
 
 def calendar() -> Calendar:
@@ -114,11 +114,12 @@ def _load(home: Row) -> LoadFacts | None:
     return LoadFacts(ratio=home["ratio"], staff=home["staff"], floor=home["floor"] or 0.0)
 
 
-def authority(conn: Connection, read_to: int) -> Authority:
-    """Offices, holders and delegations as of a position in the topic `authority`; kept until that moves on."""
-    kept = _authorities.get(conn.engine)
-    if kept is None or kept[0] != read_to:
-        kept = _authorities[conn.engine] = (read_to, read_authority(conn, read_to))
+def authority(conn: Connection, read_to: int, unapplied: int) -> Authority:
+    """Offices, holders and delegations as of a position in the topic `authority`; kept until that moves on, or one of
+    the events that were read before it, but not applied, is applied or dismissed after all."""
+    kept, as_of = _authorities.get(conn.engine), (read_to, unapplied)
+    if kept is None or kept[0] != as_of:
+        kept = _authorities[conn.engine] = (as_of, read_authority(conn, read_to))
     return kept[1]
 
 

@@ -1,8 +1,9 @@
 """What the service knows of people, positions and units: its projections, kept in memory from batch to batch.
 
-They change only when the consumer moves on in its topics, so its positions, read with each batch, tell whether what was
-read before still holds, whichever instance moved. A minute is the limit all the same: a rebuild mends tables without
-moving on.
+They change only when an event is applied. Most are applied as they are read, and a position moves. Those that waited
+are applied by a retry, and then one event fewer waits; if another waits instead, a position has moved for that. So the
+positions and the number of events that wait, read with each batch, tell whether what was read before still holds,
+whichever instance applied them. A minute is the limit all the same: a rebuild mends tables without either.
 """
 
 from __future__ import annotations
@@ -22,15 +23,13 @@ from services.transaction import Place, Row, Tx
 
 person, position, unit = table(Person), table(Position), table(Unit)
 
-#: Where the events travel from which these tables are projected.
-TOPICS = ("personnel", "workload")
 KEPT = timedelta(minutes=1)
 #: Rows in memory at most; beyond it everything is read anew.
 MOST = 200_000
 
 
 class Knowledge:
-    """Rows by table and key, and how many people each position has; true as of some positions in the topics."""
+    """Rows by table and key, and how many people each position has; true as of some positions and waiting events."""
 
     def __init__(self, as_of: object, since: datetime):
         self.as_of, self.since = as_of, since
@@ -70,7 +69,7 @@ _kept: WeakKeyDictionary[Engine, Knowledge] = WeakKeyDictionary()
 
 
 def knowledge(tx: Tx, as_of: object) -> Knowledge:
-    """What is known as of these positions."""
+    """What is known as of these positions and waiting events."""
     kept = _kept.get(tx._conn.engine)
     if kept is None or kept.as_of != as_of or tx.wall - kept.since > KEPT or len(kept.rows) > MOST:
         kept = _kept[tx._conn.engine] = Knowledge(as_of, tx.wall)

@@ -14,7 +14,10 @@ from services.migrate import SCRIPTS
 
 VERSIONS = SCRIPTS / "versions"
 #: SHA-256 of every released revision. A new one is added here when it is released.
-FROZEN = {"0001": "4a265d065059e556be8cd4044eb0f09b61b6e62c9fbd013ab367315443f3ed81"}
+FROZEN = {
+    "0001": "4a265d065059e556be8cd4044eb0f09b61b6e62c9fbd013ab367315443f3ed81",
+    "0002": "72888c26744523e94e3421a4b2a94a76916cfe44b9353944eae2edd585bc44de",
+}
 #: Code that lives on; a revision that used it would do something else one day.
 LIVING = re.compile(r"^\s*(?:from|import)\s+(?:events|services|workflow)\b", re.MULTILINE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ from events.envelope import digest
 from services.audit import chain
 from services.audit.export import Verdict, verify_all
 from services.audit.models import CheckpointRow, Entry, FrontierRow, Node
-from services.audit.sealing import signed_head
+from services.audit.sealing import EVERY, WITHIN, signed_head
 from services.db import table
 from services.service import Refused
-from tests.services.sealing import SUBJECTS, Edit, by_hand, file_url, read, tell, told
+from tests.services.sealing import SUBJECTS, Edit, by_hand, file_url, opened, read, tell, tell_many, told
 from tests.worlds import World
 
 entry, node, edge, checkpoint = table(Entry), table(Node), table(FrontierRow), table(CheckpointRow)
@@ -167,6 +168,14 @@ def test_a_keeper_who_edits_an_event_store_is_found(world: World, subtests: pyte
             assert f"version {version} of workload/unit/a" in fault["en"]
 
 
+def test_an_event_that_is_gone_before_it_was_sealed_is_found(world: World) -> None:
+    tell(world, SUBJECTS[2])
+    world.app.runtime.relay(next(s for s in world.app.services if s.name == "workload"))
+    by_hand(world, lambda conn: conn.execute(stored.delete().where(stored.c.subject_version == 3)))
+    (fault,) = verify_all(world.app)["faults"]
+    assert (fault["kind"], fault["where"]) == ("vanished", "workload_event")
+
+
 def test_a_rewritten_log_is_not_signed(world: World) -> None:
     by_hand(world, rewrite)
     tell(world, SUBJECTS[0])
@@ -174,3 +183,45 @@ def test_a_rewritten_log_is_not_signed(world: World) -> None:
     with pytest.raises(Refused, match=r"audit\.rewritten"):
         signed_head(read(world))
     assert [f["kind"] for f in verify_all(world.app)["faults"]] == ["rewritten", "altered"]
+
+
+def test_a_column_of_an_event_that_differs_from_its_bytes_is_found(world: World, subtests: pytest.Subtests) -> None:
+    for column, value in (
+        ("type", "personnel.person_registered"),
+        ("time", datetime(2020, 1, 1, tzinfo=UTC)),
+        ("correlation", ids.new()),
+        ("causation", ids.new()),
+    ):
+        change = stored.update().where(stored.c.subject_version == 2).values({column: value})
+        with subtests.test(column), tampered(world, lambda conn, change=change: conn.execute(change)) as verdict:
+            assert [(f["kind"], f["where"], f["version"]) for f in verdict["faults"]] == [
+                ("altered", "workload_event", 2)
+            ]
+
+
+def test_a_log_that_lost_its_checkpoints_is_found_and_not_signed_as_if_it_had_none(world: World) -> None:
+    world.pass_time(WITHIN)
+    by_hand(world, lambda conn: conn.execute(checkpoint.delete()))
+    for _ in range(2):
+        lost, none = verify_all(world.app)["faults"]
+        assert (lost["kind"], lost["where"], lost["entry"]) == ("unsigned", "audit_checkpoint", 1)
+        assert none["kind"] == "signature"
+    assert world.rows("audit", checkpoint) == []
+
+
+def test_so_many_entries_without_a_checkpoint_are_found_while_another_is_asked_for(world: World) -> None:
+    tell_many(world, EVERY)
+    world.drain()
+    tell(world, SUBJECTS[0])
+    world.drain()
+    by_hand(world, lambda conn: conn.execute(checkpoint.delete()))
+    assert [fault["kind"] for fault in verify_all(world.app)["faults"]] == ["unsigned", "signature"]
+
+
+def test_a_log_whose_first_checkpoint_is_still_due_is_whole(tmp_path: Path) -> None:
+    world = opened(file_url(tmp_path), tmp_path)
+    tell(world, *SUBJECTS)
+    world.drain()
+    assert world.rows("audit", checkpoint) == []
+    assert verify_all(world.app)["faults"] == []
+    world.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -169,6 +170,30 @@ def test_a_log_that_lost_its_tail_stops_the_consumer(world: World) -> None:
     cut(world)
     world.runtime.read(world.optimizer)
     assert "`imbang republish TOPIC`" in world.runtime.stopped["optimizer"]
+
+
+@pytest.mark.parametrize("world", ON_DATABASES, indirect=True)
+def test_an_event_that_its_store_lost_stops_the_consumer_where_it_stood_and_nobody_else(world: World) -> None:
+    for unit in "abc":
+        world.send(Register(unit))
+    world.runtime.relay(world.workload)
+    lose(world, "workload/place/b")
+    for _ in range(3):
+        world.runtime.read(world.optimizer)
+    assert "b" not in world.times()
+    why = world.runtime.stopped["optimizer"]
+    assert re.search(r"restore the store .* personnel/\d at \d+: [0-9a-f-]{36} is not in workload_event", why)
+    world.send(Register("d"))
+    world.runtime.drain()  # the process goes on
+
+
+def lose(world: World, subject: str) -> None:
+    """Delete the history of a subject by hand."""
+    engine = sa.create_engine(world.databases.config.database_url)
+    with engine.begin() as conn:
+        event = world.workload.outbox.event
+        conn.execute(event.delete().where(event.c.subject == subject))
+    engine.dispose()
 
 
 def test_what_a_log_lost_is_sent_again_from_the_store_and_takes_effect_once(world: World) -> None:

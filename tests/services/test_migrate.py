@@ -28,7 +28,7 @@ from services.migrate import KERNEL, SCRIPTS, NotMigrated, Report, migrate, requ
 from services.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = {resident: ["0001"] for resident in (KERNEL, *NAMES)}
+ALL = {resident: ["0001", "0002"] for resident in (KERNEL, *NAMES)}
 #: Says that it is ready and migrates when it is told to.
 AT_A_SIGN = """
 import sys
@@ -37,13 +37,13 @@ print("ready", flush=True)
 sys.stdin.readline()
 sys.exit(main(["migrate", "--json"]))
 """
-#: A second revision: a column for one service, then what a test adds.
-SECOND = """
+#: A later revision: a column for one service, then what a test adds.
+LATER = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade(resident):
@@ -83,8 +83,8 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
-def write(scripts: Path, second: str) -> None:
-    (scripts / "versions" / "0002_second.py").write_text(second)
+def write(scripts: Path, later: str) -> None:
+    (scripts / "versions" / "0003_later.py").write_text(later)
 
 
 def columns(engine: sa.Engine, table: str) -> set[str]:
@@ -209,30 +209,30 @@ def test_a_database_gets_the_tables_of_those_who_live_in_it(tmp_path: Path) -> N
 
 def test_a_service_that_joins_an_old_database_gets_its_whole_history(url: str) -> None:
     migrated(url, [personnel.SERVICE])
-    assert migrated(url, [personnel.SERVICE, audit.SERVICE]).databases[0].revisions == {"audit": ["0001"]}
+    assert migrated(url, [personnel.SERVICE, audit.SERVICE]).databases[0].revisions == {"audit": ["0001", "0002"]}
 
 
 def test_a_later_revision_changes_a_database_in_use(url: str, engine: sa.Engine, scripts: Path) -> None:
     migrated(url)
-    write(scripts, SECOND)
-    assert migrated(url).databases[0].revisions == {resident: ["0002"] for resident in ALL}
+    write(scripts, LATER)
+    assert migrated(url).databases[0].revisions == {resident: ["0003"] for resident in ALL}
     assert "note" in columns(engine, "audit_node")
 
 
 def test_a_revision_that_fails_changes_nothing_and_can_be_repeated(url: str, engine: sa.Engine, scripts: Path) -> None:
     migrated(url)
-    write(scripts, SECOND + '        op.drop_table("audit_never")\n')
+    write(scripts, LATER + '        op.drop_table("audit_never")\n')
     with pytest.raises(NotMigrated, match="audit_never"):
         migrated(url)
     assert "note" not in columns(engine, "audit_node")
-    write(scripts, SECOND)
+    write(scripts, LATER)
     migrated(url)
     assert "note" in columns(engine, "audit_node")
 
 
 def test_a_change_to_a_table_in_use_gives_up_rather_than_stop_everybody(postgres_url: str, scripts: Path) -> None:
     migrated(postgres_url)
-    write(scripts, SECOND)
+    write(scripts, LATER)
     engine = sa.create_engine(postgres_url)
     with engine.connect() as reading:
         reading.exec_driver_sql("SELECT * FROM audit_node")
@@ -274,7 +274,7 @@ def test_the_command_says_what_it_did(
     monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
     assert main(["migrate"]) == main(["migrate"]) == 0
     first, again = capsys.readouterr().out.splitlines()
-    assert "kernel 0001, personnel 0001" in first
+    assert "kernel 0001, kernel 0002, personnel 0001" in first
     assert "topic workload" in first
     assert again == f"{file_url(tmp_path)}: up to date"
 
@@ -296,7 +296,7 @@ def test_a_command_on_a_database_that_was_never_migrated_says_what_to_run(
 ) -> None:
     monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
     assert main([command]) == 2
-    assert "personnel is at nothing, needs 0001; run `imbang migrate`" in capsys.readouterr().err
+    assert "personnel is at nothing, needs 0002; run `imbang migrate`" in capsys.readouterr().err
 
 
 def test_old_code_serves_a_database_that_is_newer_and_new_code_not_an_older_one(
@@ -305,10 +305,10 @@ def test_old_code_serves_a_database_that_is_newer_and_new_code_not_an_older_one(
     migrated(url)
     databases = Databases(Config(database_url=url))
     require_migrated(databases, SERVICES)
-    write(scripts, SECOND)
-    with pytest.raises(NotMigrated, match="at 0001, needs 0002"):
+    write(scripts, LATER)
+    with pytest.raises(NotMigrated, match="at 0002, needs 0003"):
         require_migrated(databases, SERVICES)
     migrated(url)
-    (scripts / "versions" / "0002_second.py").unlink()
+    (scripts / "versions" / "0003_later.py").unlink()
     require_migrated(databases, SERVICES)
     databases.close()

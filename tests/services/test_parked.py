@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -78,6 +79,23 @@ def test_a_release_without_a_mend_parks_it_again_and_counts_the_attempt(world: W
     world.runtime.drain()
     (shown,) = stopped(world)
     assert (shown.attempts, shown.retry_at, shown.behind) == (1, None, 1)
+
+
+def test_a_parked_event_is_not_tried_again_because_a_later_one_misses_its_predecessor(world: World) -> None:
+    world.faults["c"] = ValueError("bug")
+    world.send(Register("c"))
+    for _ in range(3):
+        world.send(Report("c", 1.4))
+    world.runtime.relay(world.workload)
+    place, *reports = sorted(world.records(4), key=lambda record: (record.topic, record.offset))
+    early, late = reports[2]._replace(offset=reports[0].offset), reports[0]._replace(offset=reports[1].offset)
+    for record in (place, early, late):
+        world.committer.offer("optimizer", Batch(records=[record]))
+    for _ in range(3):
+        world.clock.advance(timedelta(seconds=5))
+        world.runtime.retry(world.optimizer)
+    shown = next(each for each in stopped(world) if each.subject == "workload/unit/c")
+    assert (shown.version, shown.attempts, shown.behind) == (1, 0, 1)
 
 
 def test_a_dismissed_event_is_passed_over_and_what_waited_behind_it_goes_on(world: World) -> None:

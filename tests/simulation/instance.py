@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from events.log import EventLog
 from services.app import Application, assemble, build
@@ -30,7 +30,7 @@ class TwoHands:
     def read(self, conn: Connection) -> Moment:
         return Moment(self.now, self.wall)
 
-    def timers_may_fire(self, conn: Connection) -> bool:
+    def timers_may_fire(self, conn: Connection, writer: Engine) -> bool:
         return True
 
     def move(self, conn: Connection, by: timedelta) -> None:

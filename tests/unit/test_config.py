@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from services.app import NAMES
-from services.config import Misconfigured, from_environment
+from services.__main__ import _config
+from services.config import Misconfigured
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,13 @@ from services.config import Misconfigured, from_environment
         ("AUDIT_DATABASE_URL", "sqlite:///other.db", "all services in one database"),
         ("IMBANG_WEBHOOK_NETWORKS", "abc", "IMBANG_WEBHOOK_NETWORKS"),
         ("IMBANG_AUDIT_KEY", "/nowhere", "IMBANG_AUDIT_KEY"),
+        ("IMBANG_AUDIT_KEY", "pyproject.toml", "IMBANG_AUDIT_KEY=pyproject.toml: not a readable private key"),
+        ("IMBANG_AUDIT_ORIGIN", "the log", "IMBANG_AUDIT_ORIGIN"),
+        ("IMBANG_AUDIT_ORIGIN", "imbang.example/a+b", "no spaces, control characters or plus sign"),
+        ("IMBANG_AUDIT_ORIGIN", "imbang\x01example", "no spaces, control characters or plus sign"),
+        ("DATABASE_URL", "sqlite://", "names no file"),
+        ("DATABASE_URL", "sqlite:///:memory:", "names no file"),
+        ("DATABASE_URL", "sqlite:////tmp", "names no file"),
         ("EVENT_LOG_URL", "amqp://host", "kafka://"),
         ("EVENT_LOG_URL", "kafka://host:9092/x", "Kafka needs PostgreSQL"),
     ],
@@ -30,8 +40,21 @@ from services.config import Misconfigured, from_environment
 def test_a_setting_that_cannot_be_used_is_named(
     name: str, value: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
     monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
     monkeypatch.setenv(name, value)
     with pytest.raises(Misconfigured, match=said) as refused:
-        from_environment(NAMES)
+        _config()
     assert "sagu" not in str(refused.value)
+
+
+def test_a_key_that_is_not_of_the_kind_that_signs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "key.pem"
+    form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("IMBANG_AUDIT_KEY", str(path))
+    path.write_bytes(X25519PrivateKey.generate().private_bytes(*form))
+    with pytest.raises(Misconfigured, match="not an Ed25519 key"):
+        _config()
+    path.write_bytes(Ed25519PrivateKey.generate().private_bytes(*form))
+    assert _config().audit_key == path
