@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -25,6 +25,9 @@ from events.wire import Reply, Wire
 Row = tuple[Any, ...]
 #: Places in a row whose values the driver has in another form, each with its conversion.
 Conversions = Sequence[tuple[int, Callable[[Any], Any]]]
+
+#: The wire last used through a connection of SQLAlchemy.
+_wires: WeakKeyDictionary[Connection, Wire] = WeakKeyDictionary()
 
 #: A UUID in text form; native on PostgreSQL.
 Id = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
@@ -74,23 +77,32 @@ class Found:
         return self._rows
 
 
-@contextmanager
-def together(conn: Connection) -> Iterator[None]:
+class together:
     """On PostgreSQL, what is asked and written inside travels at once, and is waited for at the first look or the end.
 
     Inside, only functions of this file may use the connection.
     """
-    if conn.dialect.name != "postgresql" or (wire := _wire(conn)).held:
-        yield
-        return
-    wire.held = True
-    try:
-        yield
-        with _translated(conn):
-            wire.send()
-    finally:
-        wire.held = False
-        wire.forget()
+
+    __slots__ = ("_conn", "_wire")
+
+    def __init__(self, conn: Connection):
+        self._conn = conn
+        self._wire: Wire | None = None
+
+    def __enter__(self) -> None:
+        if self._conn.dialect.name == "postgresql" and not (wire := _wire(self._conn)).held:
+            self._wire, wire.held = wire, True
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if (wire := self._wire) is None:
+            return
+        try:
+            if error is None:
+                with _translated(self._conn):
+                    wire.send()
+        finally:
+            wire.held = False
+            wire.forget()
 
 
 def commit(conn: Connection) -> None:
@@ -258,11 +270,11 @@ def _put(
 
 def _wire(conn: Connection) -> Wire:
     """The wire of the driver's connection, in SQLAlchemy's transaction."""
-    kept = conn.connection.info
-    driver = _driver(conn)
-    wire = kept.get(Wire)
-    if wire is None:
-        wire = kept[Wire] = Wire(driver)
+    wire = _wires.get(conn)
+    if wire is None or wire.closed or not conn.in_transaction():
+        driver = _driver(conn)
+        kept = conn.connection.info  # stays with the driver's connection in the pool, as its prepared statements do
+        wire = _wires[conn] = kept.get(Wire) or kept.setdefault(Wire, Wire(driver))
     return wire
 
 
@@ -311,17 +323,26 @@ def _driver(conn: Connection) -> Any:
     return conn.connection.driver_connection
 
 
-@contextmanager
-def _translated(conn: Connection) -> Iterator[None]:
+class _translated:
     """The driver's errors as SQLAlchemy's; a connection that is lost is given up."""
-    dialect = conn.dialect
-    errors = dialect.loaded_dbapi.Error
-    try:
-        yield
-    except errors as error:
-        lost = dialect.is_disconnect(error, conn.connection, None)
-        if lost:
-            conn.invalidate(error)
-        raise sa.exc.DBAPIError.instance(
-            None, None, error, errors, hide_parameters=True, connection_invalidated=lost, dialect=dialect
-        ) from error
+
+    __slots__ = ("_conn",)
+
+    def __init__(self, conn: Connection):
+        self._conn = conn
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        dialect = self._conn.dialect
+        errors = dialect.loaded_dbapi.Error
+        if isinstance(error, errors):
+            lost = dialect.is_disconnect(error, self._conn.connection, None)
+            if lost:
+                self._conn.invalidate(error)
+            raise sa.exc.DBAPIError.instance(
+                None, None, error, errors, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+            ) from error

@@ -50,6 +50,10 @@ class Wire:
         self._transformer = Transformer(connection)
         self.held = False
 
+    @property
+    def closed(self) -> bool:
+        return bool(self._pg.status == pq.ConnStatus.BAD)
+
     def ask(self, statement: str, parameters: Sequence[bytes | None] = ()) -> Reply:
         """A statement with parameters $1, $2, … in binary. Errors show when it is sent."""
         reply = Reply(self)

@@ -72,14 +72,19 @@ def apply(
     """
     tx = Tx(service, conn, moment)
     records, moved = _admit(tx, batch.records)
-    repeats = _repeats(tx, batch.commands)
-    events = Incoming(tx, records, batch.due, verdict, batch.dismissed)
-    commands = [c for c in batch.commands if c.id not in repeats]
-    if service.prepare is not None:
-        service.prepare(tx, [*commands, *batch.firings, *events.ahead()])
-    answers: dict[str, Answer | Exception] = dict(repeats)
+    with bulk.together(conn):
+        claimed = _claimed(tx, batch.commands)
+        events = Incoming(tx, records, batch.due, verdict, batch.dismissed)
+        if service.prepare is not None:
+            service.prepare(tx, [*batch.commands, *batch.firings, *events.ahead()])
+    answers = _repeats(batch.commands, claimed)
+    commands = [c for c in batch.commands if c.id not in answers]
     for command in commands:
         answers[command.id] = verdict or _command(tx, command)
+    done = [c for c in commands if not isinstance(answers[c.id], Exception)]
+    if refused := [c for c in commands if isinstance(answers[c.id], Exception)]:
+        # Another instance may have done it while this one waited for a lock: that is why it cannot be done again.
+        answers |= _repeats(refused, _claimed(tx, refused))
     _fire(tx, batch.firings, verdict)
     _results(tx, batch.results, verdict)
     events.run()
@@ -90,7 +95,7 @@ def apply(
         tx.flush(event_log)
         events.save()
         inbox.move(conn, service.inbox, moved)
-        _claim(tx, commands, answers)
+        _claim(tx, done, answers)
         if commit and not (records or batch.due):  # else there is more to see to
             bulk.commit(conn)
     events.settle()
@@ -124,15 +129,18 @@ def _admit(tx: Tx, records: Sequence[Record]) -> tuple[list[Record], dict[Place,
     return fresh, positions
 
 
-def _repeats(tx: Tx, commands: Sequence[Command]) -> dict[str, Answer | Exception]:
-    """The stored answers of commands that were committed before."""
-    if not commands:
-        return {}
+def _claimed(tx: Tx, commands: Sequence[Command]) -> bulk.Found:
+    """Which of these commands were committed before: id, fingerprint, answer."""
+    columns = ("command_id", "fingerprint", "answer")
+    return bulk.lookup(tx._conn, tx.service.inbox.claim, "command_id", (c.id for c in commands), columns)
+
+
+def _repeats(commands: Sequence[Command], claimed: bulk.Found) -> dict[str, Answer | Exception]:
+    """The stored answers of those that were committed before."""
     sent = {c.id: c for c in commands}
-    rows = bulk.lookup(tx._conn, tx.service.inbox.claim, "command_id", sent, ("command_id", "fingerprint", "answer"))
     return {
         i: msgspec.json.decode(answer) if fingerprint == sent[i].fingerprint else Reused(f"command {i}")
-        for i, fingerprint, answer in rows
+        for i, fingerprint, answer in claimed
     }
 
 
@@ -141,11 +149,7 @@ def _claim(tx: Tx, commands: Sequence[Command], answers: Mapping[str, Answer | E
 
     A conflict, when another instance committed one of them meanwhile, is an IntegrityError: all is tried again.
     """
-    rows = []
-    for command in commands:
-        answer = answers[command.id]
-        if not isinstance(answer, Exception):
-            rows.append((command.id, command.fingerprint, msgspec.json.encode(answer), tx.wall))
+    rows = [(c.id, c.fingerprint, msgspec.json.encode(answers[c.id]), tx.wall) for c in commands]
     bulk.insert(tx._conn, tx.service.inbox.claim, ("command_id", "fingerprint", "answer", "at"), sorted(rows))
 
 

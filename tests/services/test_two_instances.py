@@ -11,14 +11,19 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.daemon import wait_until
-from events import inbox, outbox
+from events import ids, inbox, outbox
 from events.log import Record
 from events.personnel import PersonRegistered, PositionRegistered, UnitRegistered
-from services import optimizer
+from services import mutations, optimizer
 from services.batch import Batch, apply
+from services.committer import Answers
 from services.db import table
+from services.mutations.execute import Act
 from services.optimizer.models import Unit
+from services.service import Actor, Command, Service
+from tests.services.test_mutations import HASH, populate, propose
 from tests.worlds import World
+from workflow import commands as cmd
 
 UNIT = "dukcapil.loket"
 
@@ -81,25 +86,25 @@ def arrived(world: World) -> list[Record]:
     return world.app.event_log.reader("optimizer", ["personnel"], lambda: positions(world)).read(10)
 
 
-def take(world: World, conn: sa.Connection, batch: Batch) -> None:
-    apply(optimizer.SERVICE, conn, world.app.event_log, world.clock.read(conn), batch)
+def take(world: World, conn: sa.Connection, batch: Batch, service: Service = optimizer.SERVICE) -> Answers:
+    return apply(service, conn, world.app.event_log, world.clock.read(conn), batch)
 
 
-def at_once(world: World, first: Batch, second: Batch) -> None:
+def at_once(world: World, first: Batch, second: Batch, service: Service = optimizer.SERVICE) -> tuple[Answers, Answers]:
     """The second instance begins when the first has done all but commit, and goes on when that has committed."""
-    engine = world.app.databases.writer("optimizer")
+    engine = world.app.databases.writer(service.name)
 
-    def other_instance() -> None:
+    def other_instance() -> Answers:
         with engine.begin() as conn:
-            take(world, conn, second)
+            return take(world, conn, second, service)
 
     with ThreadPoolExecutor() as threads, engine.connect() as here, engine.connect() as watching:
         with here.begin():
-            take(world, here, first)
+            answers = take(world, here, first, service)
             other = threads.submit(other_instance)
             waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             assert wait_until(lambda: other.done() or watching.execute(waits).scalar_one() > 0, 10)
-        other.result(10)
+        return answers, other.result(10)
 
 
 def staff(world: World, unit: str) -> float:
@@ -128,3 +133,14 @@ def test_who_waited_is_counted_once_though_a_copy_comes_while_they_are_tried_aga
     copy = early._replace(offset=positions(world)[place].offset)
     at_once(world, Batch(due=[f"personnel/person/{person}"]), Batch(records=[copy]))
     assert staff(world, unit) == 1
+
+
+def test_a_command_that_another_instance_commits_meanwhile_is_answered_as_there(postgres_url: str) -> None:
+    world = World(postgres_url, [mutations.SERVICE], ["personnel", "workload", "optimizer"])
+    populate(world)
+    submit = Act(command=cmd.Submit(mutation=propose(world), documents={"G2": HASH}))
+    command = Command(id=ids.new(), data=submit, actor=Actor("account", "officer"), fingerprint=b"f")
+    first, second = at_once(world, Batch(commands=[command]), Batch(commands=[command]), mutations.SERVICE)
+    assert first == second
+    assert first[command.id]["state"] == "PROPOSED.SCREENING"  # type: ignore[index]
+    world.close()

@@ -61,10 +61,10 @@ def claims_ignored(patch: pytest.MonkeyPatch) -> None:
     repeats, claim = batch._repeats, batch._claim
 
     def claim_the_new(tx: Tx, commands: Sequence[Command], answers: dict[str, Answer | Exception]) -> None:
-        answers |= (first := repeats(tx, commands))
+        answers |= (first := repeats(commands, batch._claimed(tx, commands)))
         claim(tx, [command for command in commands if command.id not in first], answers)
 
-    patch.setattr(batch, "_repeats", lambda tx, commands: {})
+    patch.setattr(batch, "_repeats", lambda commands, claimed: {})
     patch.setattr(batch, "_claim", claim_the_new)
 
 
