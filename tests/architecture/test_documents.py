@@ -13,6 +13,13 @@ def test_the_generated_documents_are_fresh() -> None:
     assert documents.check() == []
 
 
+def test_what_the_readme_names_is_there() -> None:
+    text = (documents.ROOT / "README.md").read_text()
+    named = set(re.findall(r"`((?:tests|services|events|workflow|deploy)/[\w./-]*)`", text))
+    assert [path for path in named if not (documents.ROOT / path).exists()] == []
+    assert len(named) > 30
+
+
 def test_a_stale_document_is_found_and_written(tmp_path: Path) -> None:
     documents.write(tmp_path)
     assert documents.check(tmp_path) == []
