@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from services import mutations
-from services.runtime import BEAT
+from services.steps import BEAT
 from tests.services.test_mutations import HASH, give, populate, propose
 from tests.worlds import World
 from workflow import commands as cmd
