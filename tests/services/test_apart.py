@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.daemon import wait_until
+from services import apart
 from services.apart import Children, Failed
 from services.jobs import BACKOFF, Read
 from services.optimizer.solver import solve
@@ -34,6 +36,12 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.runtime.stop()
 
 
+@pytest.fixture
+def children() -> Iterator[Children]:
+    with closing(Children(memory=2**29, seconds=3)) as made:
+        yield made
+
+
 def errors(world: World) -> list[str]:
     """What the waiting jobs have failed by."""
     with world.databases.reader("optimizer").connect() as conn:
@@ -41,7 +49,8 @@ def errors(world: World) -> list[str]:
 
 
 def test_a_plan_made_elsewhere_is_the_same() -> None:
-    assert Children()(solve, oracle()) == solve(oracle())
+    with closing(Children()) as children:
+        assert children(solve, oracle()) == solve(oracle())
 
 
 @pytest.mark.parametrize(
@@ -54,23 +63,48 @@ def test_a_plan_made_elsewhere_is_the_same() -> None:
         pytest.param(int, "many", "int: ValueError", id="raised"),
     ],
 )
-def test_what_goes_wrong_elsewhere_is_an_error_here(function: Callable[[Any], Any], argument: Any, why: str) -> None:
+def test_what_goes_wrong_elsewhere_is_an_error_here_and_the_next_work_is_done(
+    children: Children, function: Callable[[Any], Any], argument: Any, why: str
+) -> None:
     with pytest.raises(Failed, match=why):
-        Children(memory=2**29, seconds=3)(function, argument)
+        children(function, argument)
+    assert children(int, "7") == 7
 
 
-def test_what_the_work_prints_is_not_its_answer() -> None:
-    assert Children()(builtins.eval, "print('loud') or 7") == 7
+def test_what_the_work_prints_is_not_its_answer(children: Children) -> None:
+    assert children(builtins.eval, "print('loud') or 7") == 7
 
 
-def test_a_solver_that_dies_is_a_failed_job_tried_again_and_nothing_else_is_harmed(world: World) -> None:
+def test_one_who_waits_for_work_is_given_it_and_one_who_waited_long_is_not(
+    children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = "__import__('os').getpid()"
+    first = children(builtins.eval, who)
+    assert children(builtins.eval, who) == first
+    monkeypatch.setattr(apart, "IDLE", 0.0)
+    assert children(builtins.eval, who) != first
+
+
+def test_what_is_as_long_as_no_pipe_holds_goes_both_ways(children: Children) -> None:
+    assert children(bytes.upper, b"x" * 5_000_000) == b"X" * 5_000_000
+
+
+def test_nothing_is_begun_after_the_end(children: Children) -> None:
+    children.close()
+    with pytest.raises(Failed, match="stopping"):
+        children(int, "7")
+
+
+def test_a_solver_that_dies_is_a_failed_job_tried_again_and_nothing_else_is_harmed(
+    world: World, children: Children
+) -> None:
     deaths = [signal.SIGKILL]
 
     def solver(read: Read) -> None:
         if deaths:
             read.apart(signal.raise_signal, deaths.pop())
 
-    world.solver, world.runtime.apart = solver, Children()
+    world.solver, world.runtime.apart = solver, children
     world.runtime.work(world.optimizer)
     (error,) = errors(world)
     assert "raise_signal ended with status -9" in error
