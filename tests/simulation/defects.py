@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from events import inbox
+from events import bulk, inbox
 from services import batch, committer
 from services.batch import Batch
 from services.committer import Answers, Committer
@@ -58,13 +58,19 @@ def versions_unchecked(patch: pytest.MonkeyPatch) -> None:
 
 def claims_ignored(patch: pytest.MonkeyPatch) -> None:
     """A repeated command takes effect again. Its sender hears the first answer, so that only the effect betrays it."""
-    repeats, claim = batch._repeats, batch._claim
+    claimed, claim = batch._claimed, batch._claim
+
+    def claimed_too_late(tx: Tx, commands: Sequence[Command]) -> bulk.Found:
+        """Nothing before they are handled."""
+        handled = tx.memo.setdefault("handled", False)
+        tx.memo["handled"] = True
+        return claimed(tx, commands if handled else [])
 
     def claim_the_new(tx: Tx, commands: Sequence[Command], answers: dict[str, Answer | Exception]) -> None:
-        answers |= (first := repeats(commands, batch._claimed(tx, commands)))
+        answers |= (first := batch._repeats(commands, claimed(tx, commands)))
         claim(tx, [command for command in commands if command.id not in first], answers)
 
-    patch.setattr(batch, "_repeats", lambda commands, claimed: {})
+    patch.setattr(batch, "_claimed", claimed_too_late)
     patch.setattr(batch, "_claim", claim_the_new)
 
 
