@@ -100,7 +100,7 @@ def test_a_name_of_the_field_is_let_pass() -> None:
         "path = '/home/somebody/x'",
         "see /Users/somebody/x",
         "https://" + "pypi." + "org/simple",
-        "--index-url x",
+        "--index-" + "url x",
     ],
 )
 def test_a_leftover_is_found(text: str) -> None:
