@@ -4,38 +4,47 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import gc
 import getpass
+import hmac
 import json
 import logging
 import os
-import signal
 import sys
-import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-import waitress
-from waitress import wasyncore
-from waitress.server import BaseWSGIServer
 
 from events.catalog import TOPICS
+from events.log import LogCut
+from services import backup, restore
 from services.app import NAMES, SERVICES, Application, build
-from services.audit import key
+from services.audit import export, key
 from services.config import Config, Misconfigured, from_environment
 from services.db import Databases
+from services.dump import ToolFailed
 from services.logs import configure_logs
 from services.migrate import NotMigrated, migrate, require_migrated
 from services.replay import NotRebuilt, rebuild
+from services.serving import serve
+from services.whole import Forked, NotReconciled
 
 Command = Callable[[argparse.Namespace], int]
 COMMANDS: dict[str, Command] = {}
-#: Seconds that requests in hand have to end when the process is told to stop.
-GRACE = 10
+#: What ends a command with one line that says what to do.
+FAILURES = (
+    Misconfigured,
+    NotMigrated,
+    NotRebuilt,
+    NotReconciled,
+    Forked,
+    LogCut,
+    ToolFailed,
+    backup.NotBackedUp,
+    restore.NotRestored,
+)
 
 
 def command(name: str) -> Callable[[Command], Command]:
@@ -62,52 +71,6 @@ def run(arguments: argparse.Namespace) -> int:
         load.load_once(app)
         print(load.accounts_text(), flush=True)
     return serve(app)
-
-
-def serve(app: Application) -> int:
-    """Turn the crank and answer requests until SIGINT or SIGTERM; a second signal is not waited for."""
-    host, port = app.config.host, app.config.port
-    sockets: dict[int, Any] = {}
-    try:
-        waitress.create_server(
-            app.web, host=host, port=port, threads=8, ident="imbang", channel_timeout=60, map=sockets
-        )
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"cannot listen on {host}:{port} ({error}); set IMBANG_HOST and IMBANG_PORT") from error
-    listening = [s for s in sockets.values() if isinstance(s, BaseWSGIServer)]  # a name may have several addresses
-    stop = threading.Event()
-
-    def ended(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        stop.set()
-        listening[0].pull_trigger()
-
-    signal.signal(signal.SIGINT, ended)
-    signal.signal(signal.SIGTERM, ended)
-    gc.collect()
-    gc.freeze()  # what is built now lives as long as the process: the collector need not look at it again
-    app.runtime.start()
-    print(f"Imbang: http://{host}:{port}", flush=True)
-    while not stop.is_set():
-        wasyncore.loop(timeout=1, map=sockets, count=1, use_poll=True)
-    _answer_the_last(sockets, listening)
-    app.runtime.stop()
-    return 0
-
-
-def _answer_the_last(sockets: dict[int, Any], listening: Sequence[Any]) -> None:
-    """Take no more connections, and answer what was asked already. Waitress itself would wait until browsers, which
-    keep their idle connections for minutes, let them go."""
-    for server in listening:
-        wasyncore.dispatcher.close(server)
-    deadline = time.monotonic() + GRACE
-    while time.monotonic() < deadline and any(
-        channel.requests or channel.request or channel.total_outbufs_len
-        for server in listening
-        for channel in server.active_channels.values()
-    ):
-        wasyncore.loop(timeout=0.1, map=sockets, count=1, use_poll=True)
 
 
 @command("serve")
@@ -174,11 +137,48 @@ def republish_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@command("backup")
+def backup_command(arguments: argparse.Namespace) -> int:
+    """Copy every database into a new folder, each as of one moment, while the services run."""
+    config, place = _config(), arguments.place.absolute()
+    databases = Databases(config)
+    made = backup.backup(databases, SERVICES, place, _keys(config))
+    databases.close()
+    kept = {
+        "IMBANG_SECRET_KEY" if os.environ.get("IMBANG_SECRET_KEY") else str(config.directory / "secret-key"): (
+            "sign-ins end, repeated requests are not known again, and receivers of webhooks need new secrets"
+        ),
+        str(config.audit_key or config.directory / key.FILE): "the audit log cannot be signed any further",
+    }
+    _print(msgspec.to_builtins(made) if arguments.json else backup.lines(made, place, kept), arguments.json)
+    return 0
+
+
+@command("restore")
+def restore_command(arguments: argparse.Namespace) -> int:
+    """Fill an empty place from a backup; then, with --reconcile, take back what the log holds beyond it."""
+    config = dataclasses.replace(_config(), services=())
+    report: dict[str, Any] = {}
+    if arguments.reconcile:
+        app = _migrated(config)
+        report |= restore.reconciled(app)
+    elif arguments.place is not None:
+        databases = Databases(config)
+        restore.restore(databases, SERVICES, arguments.place, {} if arguments.other_keys else _keys(config))
+        databases.close()
+        app = build(config)
+    else:
+        raise Misconfigured("name the folder of a backup, or say --reconcile")
+    verdict = export.verify_all(app)
+    report |= {name: verdict[name] for name in ("verified", "faults", "events", "entries", "root")}
+    report["next"] = restore.following(app)
+    _print(report if arguments.json else restore.lines(report), arguments.json)
+    return 0 if verdict["verified"] else 1
+
+
 @command("verify")
 def verify(arguments: argparse.Namespace) -> int:
     """Re-read the whole audit log, every event store and what follows from them, and say what is at fault."""
-    from services.audit import export
-
     app = _migrated()
     report = export.verify_all(app)
     if arguments.json:
@@ -270,9 +270,15 @@ def _config(demo: bool | None = None) -> Config:
     return config if demo is None else dataclasses.replace(config, demo=demo)
 
 
-def _migrated() -> Application:
+def _keys(config: Config) -> dict[str, str]:
+    """What tells whether a key is the same as another time, and gives away none."""
+    secret = hmac.digest(config.secret_key.encode(), b"imbang backup", "sha256").hex()
+    return {"IMBANG_SECRET_KEY": secret, "IMBANG_AUDIT_KEY": str(key.signer(config).verifier)}
+
+
+def _migrated(config: Config | None = None) -> Application:
     """The services of the environment, on databases that are ready for them; NotMigrated else."""
-    config = _config()
+    config = config or _config()
     databases = Databases(config)
     require_migrated(databases, [s for s in SERVICES if s.name in (config.services or NAMES)])
     databases.close()
@@ -306,6 +312,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sub.add_argument("service", choices=NAMES)
         if name == "republish":
             sub.add_argument("topic", choices=sorted(TOPICS))
+        if name == "backup":
+            sub.add_argument("place", type=Path, help="a new folder")
+        if name == "restore":
+            sub.add_argument("place", type=Path, nargs="?", help="the folder of a backup")
+            sub.add_argument("--reconcile", action="store_true", help="take back what the log holds beyond the backup")
+            sub.add_argument("--other-keys", action="store_true", help="the keys of the time of the backup are lost")
         if name == "bench":
             sub.add_argument("area", nargs="?", choices=("engine",), default="engine")
             sub.add_argument("--cases", type=int, default=2000, help="cases that a round gives to each contestant")
@@ -319,7 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command in ("bench", "demo", "up") else logging.INFO)
     try:
         return COMMANDS[chosen.command](chosen)
-    except (Misconfigured, NotMigrated, NotRebuilt) as error:
+    except FAILURES as error:
         print(f"imbang: {error.__doc__}: {error}", file=sys.stderr)
         return 2
 

@@ -23,6 +23,7 @@ from services.committer import Committer
 from services.db import Databases
 from services.service import Service
 from services.steps import Steps
+from services.whole import require_whole
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,11 @@ class Runtime(Steps):
         committer.committed = lambda: self._wake("relay", "work")
 
     def start(self) -> None:
-        """Turn by itself until `stop`: one thread on SQLite, which has one writer, else one a step; and the workers."""
+        """Turn by itself until `stop`: one thread on SQLite, which has one writer, else one a step; and the workers.
+
+        Raises NotReconciled where the log holds more than a database that was restored.
+        """
+        require_whole(self.databases, self.services)
         self.committer.threaded = True
         self.apart = self._children
         for service in self.services:
