@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +142,8 @@ def republish_command(arguments: argparse.Namespace) -> int:
 def backup_command(arguments: argparse.Namespace) -> int:
     """Copy every database into a new folder, each as of one moment, while the services run."""
     config, place = _config(), arguments.place.absolute()
-    databases = Databases(config)
-    made = backup.backup(databases, SERVICES, place, _keys(config))
-    databases.close()
+    with closing(Databases(config)) as databases:
+        made = backup.backup(databases, SERVICES, place, _keys(config))
     kept = {
         "IMBANG_SECRET_KEY" if os.environ.get("IMBANG_SECRET_KEY") else str(config.directory / "secret-key"): (
             "sign-ins end, repeated requests are not known again, and receivers of webhooks need new secrets"
@@ -158,20 +158,19 @@ def backup_command(arguments: argparse.Namespace) -> int:
 def restore_command(arguments: argparse.Namespace) -> int:
     """Fill an empty place from a backup; then, with --reconcile, take back what the log holds beyond it."""
     config = dataclasses.replace(_config(), services=())
-    report: dict[str, Any] = {}
-    if arguments.reconcile:
-        app = _migrated(config)
-        report |= restore.reconciled(app)
-    elif arguments.place is not None:
-        databases = Databases(config)
-        restore.restore(databases, SERVICES, arguments.place, {} if arguments.other_keys else _keys(config))
-        databases.close()
-        app = build(config)
-    else:
+    if arguments.place is None and not arguments.reconcile:
         raise Misconfigured("name the folder of a backup, or say --reconcile")
-    verdict = export.verify_all(app)
-    report |= {name: verdict[name] for name in ("verified", "faults", "events", "entries", "root")}
-    report["next"] = restore.following(app)
+    if not arguments.reconcile:
+        with closing(Databases(config)) as databases:
+            restore.restore(databases, SERVICES, arguments.place, {} if arguments.other_keys else _keys(config))
+    app = _migrated(config)
+    try:
+        report = restore.reconciled(app) if arguments.reconcile else {}
+        verdict = export.verify_all(app)
+        report |= {name: verdict[name] for name in ("verified", "faults", "events", "entries", "root")}
+        report["next"] = restore.following(app)
+    finally:
+        app.runtime.stop()
     _print(report if arguments.json else restore.lines(report), arguments.json)
     return 0 if verdict["verified"] else 1
 

@@ -105,7 +105,8 @@ def _run(conn: Connection, tool: str, *arguments: str) -> None:
 
 
 def _address(url: URL) -> str:
-    return url.set(drivername="postgresql", password=None).render_as_string()
+    """The address without its password."""
+    return URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query).render_as_string()
 
 
 def _find(tool: str, version: int) -> str:

@@ -71,6 +71,9 @@ class Place:
         settings: dict[str, Any] = {"directory": self.home, "event_log_url": self.log}
         url = driver(self.url)
         world = town(url, **settings) if new else World(url, SERVICES, (), **settings)
+        world.clock.real_wall = True  # business time moves on request, leases and freshness by themselves
+        if new:
+            world.drain()
         try:
             yield world
         finally:

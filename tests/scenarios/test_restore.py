@@ -86,7 +86,7 @@ def test_what_was_backed_up_under_load_works_on_in_a_new_place(
     assert new.command(monkeypatch, "restore", backup) == 0
     with new.town(new=False) as back:
         assert proofs.replayed(back.app) == proofs.cases(back.app)
-        assert before.values() <= {case.id for case in proofs.cases(back.app)}
+        assert set(before.values()) <= {case.id for case in proofs.cases(back.app)}
         back.drain()
         walk(back, mutation, slice(4, None))
         back.drain()
