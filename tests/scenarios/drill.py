@@ -15,13 +15,16 @@ import sqlalchemy as sa
 
 from deploy.daemon import wait_until
 from events import ids
+from events.mutation import TempEnded
 from services.__main__ import main
 from services.app import SERVICES
+from services.audit import key
 from services.config import EMBEDDED_LOG, driver
 from services.db import table
 from services.mutations.execute import Act
 from services.mutations.models import Asked, Case, Reservation
 from services.personnel.models import Delegation, Duty, Holding, Incumbency, Office, Person, Position, Unit
+from tests.scenarios import proofs
 from tests.town import COUNTER, PAPER, PERSON, acting, drafted, give, town
 from tests.worlds import World
 from workflow import commands as cmd
@@ -64,6 +67,11 @@ class Place:
                 environment.setenv(name, value)
             return main(list(words))
 
+    def hand_over_keys(self, to: Place) -> None:
+        """Keys are kept apart from the backup."""
+        to.home.mkdir()
+        (to.home / key.FILE).write_bytes((self.home / key.FILE).read_bytes())
+
     @contextmanager
     def town(self, *, new: bool) -> Iterator[World]:
         """The application of this place, with a new town or with what lives here."""
@@ -80,9 +88,9 @@ class Place:
             world.close()
 
 
-def draft(world: World, helper: str, key: str | None = None) -> Any:
+def draft(world: World, helper: str, pressed: str | None = None) -> Any:
     """Somebody considers a move, over HTTP; returns the reply."""
-    return give(acting(world, "officer"), "/api/mutations/", drafted(helper), key)
+    return give(acting(world, "officer"), "/api/mutations/", drafted(helper), pressed)
 
 
 def walk(world: World, mutation: str, steps: slice) -> None:
@@ -121,10 +129,10 @@ class Load:
 
     def drafts(self) -> None:
         while not self._done.is_set():
-            key = ids.new()
-            reply = draft(self.world, "budi", key)
+            pressed = ids.new()
+            reply = draft(self.world, "budi", pressed)
             if reply.status_code == 201:
-                self.promised[key] = reply.json["mutation"]
+                self.promised[pressed] = reply.json["mutation"]
             else:
                 self.faults.append(reply.text)
 
@@ -168,3 +176,8 @@ def settled(world: World) -> bool:
 def recorded(world: World) -> dict[str, int]:
     """How many events each service has."""
     return {s.name: count(world, s.name, s.outbox.event) for s in SERVICES}
+
+
+def ends(world: World, mutation: str) -> list[TempEnded]:
+    """The events by which a temporary duty ended."""
+    return [event for event in proofs.history(world.app, mutation) if isinstance(event, TempEnded)]
