@@ -139,7 +139,9 @@ def _require_no_gap(conn: Connection, service: Service, lost: Sequence[Coming]) 
     following = {subject: head.version for subject, head in heads.items()}
     for said in sorted((c.said for c in lost), key=lambda said: (said.subject, said.subjectversion)):
         last = following.get(said.subject, 0)
-        if said.subjectversion != last + 1:
+        if said.subjectversion <= last:
+            raise Forked(f"the log holds two events as version {said.subjectversion} of {said.subject}")
+        if said.subjectversion > last + 1:
             raise NotReconciled(
                 f"the log holds version {said.subjectversion} of {said.subject}, but neither it nor the database "
                 f"holds version {last + 1}; take a newer backup"
@@ -160,7 +162,13 @@ def _adopt(app: Application, conn: Connection, service: Service, moment: Moment,
     if service.adopt is None:
         return Adopted({}, [])
     tx = Tx(service, conn, moment)
-    adopted = service.adopt(tx, [event_of(c.said, c.record.body) for c in lost])
+    try:
+        events = [event_of(c.said, c.record.body) for c in lost]
+    except envelope.Unknown as error:
+        raise NotReconciled(
+            f"{service.name} recorded what only a newer release knows: {error}; install that one"
+        ) from error
+    adopted = service.adopt(tx, events)
     tx.flush(app.event_log)
     return adopted
 

@@ -53,6 +53,8 @@ def missing(databases: Databases, service: Service, records: Sequence[Record]) -
     """Those of these records whose events this service has recorded, but does not have."""
     own = f'"source":"/imbang/{service.name}"'.encode()
     mine = [record for record in records if own in record.body]
+    if not mine:
+        return []
     with databases.reader(service.name).connect() as conn:
         stored = bulk.lookup(conn, service.outbox.event, "event_id", {r.event_id for r in mine}, ("event_id",))
         have = {event_id for (event_id,) in stored}

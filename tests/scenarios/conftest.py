@@ -14,12 +14,12 @@ from psycopg import sql
 from deploy.native import Postgres
 from deploy.sample.demo import Embedded, staged
 from deploy.sample.receiver import Receiver
-from tests.scenarios.drill import Place
+from events.kafka import create_topics
 from tests.scenarios.stages import OnCluster, Played, cluster_with_sample, play
 
 #: Some days before the first helper returns, and some after the last one has.
 SKIP_TO, UNTIL = date(2026, 6, 12), date(2026, 7, 3)
-NewDatabase = Callable[[], str]
+NewDatabase = NewLog = Callable[[], str]
 EMBEDDED = [pytest.mark.xdist_group("embedded"), pytest.mark.timeout(300)]
 #: One cluster at a time: it fills the machine.
 CLUSTER = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(600)]
@@ -46,9 +46,9 @@ def embedded(tmp_path: Path) -> Iterator[Embedded]:
         yield stage
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def new_database(request: pytest.FixtureRequest) -> Iterator[NewDatabase]:
-    """Makes fresh PostgreSQL databases, dropped after the test."""
+    """Makes fresh PostgreSQL databases, dropped after the tests of a file."""
     server: Postgres
     admin: psycopg.Connection
     server, admin = request.getfixturevalue("postgres_admin")
@@ -64,8 +64,13 @@ def new_database(request: pytest.FixtureRequest) -> Iterator[NewDatabase]:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
-def shared_log(new_database: NewDatabase, kafka_address: str, topic_prefix: str, tmp_path: Path) -> tuple[Place, Place]:
-    """The same with PostgreSQL and a log that outlives the database."""
-    log = f"kafka://{kafka_address}/{topic_prefix}"
-    return Place(tmp_path / "old", new_database(), log), Place(tmp_path / "new", new_database(), log)
+@pytest.fixture(scope="module")
+def new_log(kafka_address: str) -> Callable[[], str]:
+    """Makes addresses of empty logs in Kafka, whose topics have few partitions."""
+
+    def make() -> str:
+        log = f"kafka://{kafka_address}/test-{uuid.uuid4().hex}-"
+        create_topics(log, parts=2)
+        return log
+
+    return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,31 +11,43 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from events.kafka_scan import Scan
 from services import personnel
 from services.app import Application
 from services.reconcile import reconcile
 from services.service import Adopted, Service
 from services.transaction import Tx
 from services.whole import Forked, NotReconciled, require_whole
+from tests.scenarios import proofs
+from tests.scenarios.conftest import NewDatabase, NewLog
 from tests.scenarios.drill import Place, draft, recorded, state, walk
-from tests.town import recruits
 
-pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.timeout(300), pytest.mark.xdist_group("restore")]
+
+
+@pytest.fixture(scope="module")
+def past(
+    new_database: NewDatabase, new_log: NewLog, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Place, Path, Any]]:
+    """A place, its backup, and the state that it had later, when three services had recorded more."""
+    home = tmp_path_factory.mktemp("past")
+    old, backup = Place(home / "old", new_database(), new_log()), home / "backup"
+    with pytest.MonkeyPatch.context() as monkeypatch, old.town(new=True) as world:
+        mutation = str(draft(world, "ana").json["mutation"])
+        assert old.command(monkeypatch, "backup", str(backup)) == 0
+        walk(world, mutation, slice(None))
+        world.drain()
+        yield old, backup, (state(world), recorded(world))
 
 
 @pytest.fixture
-def behind(shared_log: tuple[Place, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Place, Any]:
+def behind(
+    past: tuple[Place, Path, Any], new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Place, Any]:
     """A restored place that lacks events of three services, and the state that was lost."""
-    old, new = shared_log
-    with old.town(new=True) as world:
-        mutation = str(draft(world, "ana").json["mutation"])
-        assert old.command(monkeypatch, "backup", str(tmp_path / "backup")) == 0
-        walk(world, mutation, slice(None))
-        world.drain()
-        lost = state(world), recorded(world)
+    old, backup, lost = past
+    new = Place(tmp_path / "new", new_database(), old.log)
     old.hand_over_keys(new)
-    assert new.command(monkeypatch, "restore", str(tmp_path / "backup")) == 0
+    assert new.command(monkeypatch, "restore", str(backup)) == 0
     return new, lost
 
 
@@ -78,10 +91,11 @@ def test_a_fork_is_not_overwritten(behind: tuple[Place, Any], monkeypatch: pytes
     """The restored system was used before it was reconciled: it numbered a subject a second time."""
     new, _ = behind
     with new.town(new=False) as back:
-        back.drain()
-        back.submit("personnel", recruits(range(10, 12)))
+        back.clock.real_wall = False
+        (case,) = proofs.cases(back.app)
+        walk(back, case.id, slice(0, 1))
         before = recorded(back)
-        with pytest.raises(Forked, match="version 2 of personnel/person/"):
+        with pytest.raises(Forked, match=f"version 2 of mutations/mutation/{case.id}"):
             reconcile(back.app)
         assert recorded(back) == before
     assert new.command(monkeypatch, "restore", "--reconcile") == 2
@@ -99,41 +113,39 @@ def test_an_event_with_other_bytes_is_a_fork(behind: tuple[Place, Any]) -> None:
 
 
 def test_a_log_that_is_behind_says_which_topics_to_send_again(
-    shared_log: tuple[Place, Place], tmp_path: Path, topic_prefix: str,
+    past: tuple[Place, Path, Any], new_database: NewDatabase, new_log: NewLog, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     """A drill in another place has a log of its own, which is empty."""
-    old, new = shared_log
-    new = replace(new, log=f"{new.log}again-")
-    with old.town(new=True):
-        assert old.command(monkeypatch, "backup", str(tmp_path / "backup")) == 0
+    old, backup, _ = past
+    new = Place(tmp_path / "new", new_database(), new_log())
     old.hand_over_keys(new)
-    assert new.command(monkeypatch, "restore", str(tmp_path / "backup"), "--json") == 0
+    assert new.command(monkeypatch, "restore", str(backup), "--json") == 0
     steps = json.loads(capsys.readouterr().out.splitlines()[-1])["next"]
     topics = [step.removeprefix("run `imbang republish ").partition("`")[0] for step in steps[:-1]]
-    assert topics == ["authority", "identity", "personnel", "workload"]
+    assert topics == ["authority", "identity", "mutation", "personnel", "workload"]
     for topic in topics:
         assert new.command(monkeypatch, "republish", topic) == 0
     with new.town(new=False) as back:
         back.drain()
-        walk(back, str(draft(back, "ana").json["mutation"]), slice(0, 4))
+        (case,) = proofs.cases(back.app)
+        walk(back, case.id, slice(0, 4))
 
 
-def test_an_event_behind_many_watermarks_is_seen(shared_log: tuple[Place, Place]) -> None:
+def test_an_event_behind_many_watermarks_is_seen(behind: tuple[Place, Any]) -> None:
     """A quiet topic ends with watermarks alone."""
-    old, _ = shared_log
-    with old.town(new=True) as world:
-        with world.app.databases.writer("personnel").begin() as conn:
-            for _ in range(250):
-                assert world.app.event_log.beat(conn, "personnel", "authority", world.clock.now)
-        with Scan(old.log) as scan:
-            assert {r.topic for r in scan.newest(100)} == {"authority", "identity", "personnel", "workload"}
-        require_whole(world.app.databases, world.app.services)
+    new, _ = behind
+    with new.town(new=False) as back:
+        reconcile(back.app)
+        with back.app.databases.writer("personnel").begin() as conn:
+            for _ in range(150):
+                assert back.app.event_log.beat(conn, "personnel", "authority", back.clock.now)
+        require_whole(back.app.databases, back.app.services)
         event = personnel.SERVICE.outbox.event
-        with world.app.databases.owner(world.app.config.database_url).begin() as conn:
+        with back.app.databases.owner(back.app.config.database_url).begin() as conn:
             conn.execute(sa.delete(event).where(event.c.type == "authority.holder_appointed"))
         with pytest.raises(NotReconciled, match="personnel lacks events of the topic authority"):
-            require_whole(world.app.databases, world.app.services)
+            require_whole(back.app.databases, back.app.services)
 
 
 def with_services(app: Application, services: list[Service]) -> Application:

@@ -12,11 +12,12 @@ import pytest
 import sqlalchemy as sa
 
 from events import ids
-from services import mutations
+from services import dump, mutations
 from services.__main__ import main
 from services.audit import key
 from services.batch import AnswerLost
 from services.config import Config
+from services.dump import ToolFailed
 from services.mutations.execute import Act
 from services.service import Command
 from tests.town import acting, drafted, give, town
@@ -178,6 +179,11 @@ def test_other_keys_are_noticed_unless_the_old_ones_are_lost(
     assert "IMBANG_SECRET_KEY is not the key" in capsys.readouterr().err
     assert not (new / "imbang.db").exists()
     assert run(new, "restore", str(backup), "--other-keys", IMBANG_SECRET_KEY="another") == 0
+
+
+def test_a_program_that_is_missing_is_named_with_what_to_install() -> None:
+    with pytest.raises(ToolFailed, match="install the client programs of PostgreSQL 99"):
+        dump._find("pg_nothing", 99)
 
 
 def test_in_one_database_there_is_nothing_to_reconcile(
