@@ -42,8 +42,9 @@ class _Item:
 class Tx:
     """What handlers write through. `memo` is free for the service's `prepare`, handlers and `finish`."""
 
-    def __init__(self, service: Service, conn: Connection, moment: Moment):
-        self.service, self.now, self.wall = service, moment.now, moment.wall
+    def __init__(self, service: Service, conn: Connection, told: Callable[[], Moment]):
+        self.service, self._told = service, told
+        self._moment: Moment | None = None
         self.memo: dict[Any, Any] = {}
         self.known: dict[str, outbox.Head] = {}
         self.projecting = False
@@ -55,6 +56,21 @@ class Tx:
         self.remembered: Mapping[Place, Row | None] = {}
 
     # -- for handlers ------------------------------------------------------------------------------------------------
+
+    @property
+    def moment(self) -> Moment:
+        """Business time and wall time, the same for the whole batch. The first look waits for the answer."""
+        if self._moment is None:
+            self._moment = self._told()
+        return self._moment
+
+    @property
+    def now(self) -> datetime:
+        return self.moment.now
+
+    @property
+    def wall(self) -> datetime:
+        return self.moment.wall
 
     @property
     def cause(self) -> str:
