@@ -67,8 +67,8 @@ def apply(
     """Run a batch inside the open transaction of `conn`; returns the answer or refusal of each command by its id.
 
     `ask` asks for the moment, as a clock's does. With `commit` the COMMIT travels with the last statements where it
-    can; the caller commits all the same. With `verdict` nothing is handled: the lone item of the batch is given up with that
-    error (an event is parked). Raises LogCut when records do not continue where this consumer stands.
+    can; the caller commits all the same. With `verdict` nothing is handled: the lone item of the batch is given up with
+    that error (an event is parked). Raises LogCut when records do not continue where this consumer stands.
     """
     records, moved = _admit(service, conn, batch.records)
     with bulk.together(conn):

@@ -82,7 +82,7 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
             case Event(data=ProposalOutdated() as outdated):
                 ids.add(drafted_from(outdated.proposal))
     book = Book()
-    tx.memo["cases"], tx.memo["book"], tx.memo["occupied"] = {}, book, {}
+    tx.memo |= {"cases": {}, "book": book, "occupied": {}, "sites": {}}
     if not ids and not moves:
         return
     conn, before = tx._conn, kept(tx._conn)
@@ -107,7 +107,7 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
     known.meet(*strangers)
     known.learn(tx, people, targets.union(sources), book, [t for move in moves.values() for t in things(*move)])
     known.moves |= moves
-    tx.memo["occupied"], tx.remembered = known.occupied, known.rows
+    tx.memo["occupied"], tx.memo["sites"], tx.remembered = known.occupied, known.sites, known.rows
     # How far the topic `authority` was read, and until when that is known to be everything.
     offset, tx.memo["fresh_at"] = next((row[2:] for row in read_to if row[0] == "authority"), (0, None))
     tx.memo["authority"] = read.authority(tx._conn, offset, tx.memo["unapplied"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -40,6 +41,8 @@ class Knowledge:
         self.as_of, self.since, self.moves = as_of, since, moves
         self.rows: dict[Place, Row | None] = {}
         self.occupied: dict[str, int] = {}
+        #: What `facts` makes of the rows of a position and its unit.
+        self.sites: dict[str, Any] = {}
 
     def ask(self, conn: Connection, people: Iterable[str]) -> tuple[list[str], bulk.Found]:
         """Ask for the people who are not known, together with other questions; `meet` takes the answer."""
