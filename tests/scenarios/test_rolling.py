@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,18 +13,16 @@ import pytest
 
 from deploy.cluster import FrontDoor
 from deploy.daemon import wait_until
-from deploy.provision import Missing
 from deploy.sample.settled import settle
 from services.app import SERVICES, Application
 from services.audit.export import verify_all
 from services.db import Databases
 from services.migrate import SCRIPTS, migrate
+from tests.baseline import unpack
 from tests.conftest import available
 from tests.scenarios import proofs
 from tests.scenarios.served import ROOT, Office, Process, Seen, observer, populate, processes, working
 
-#: The release before: tag `baseline`, the first with the whole main job. Each release names the last one here.
-BASELINE = "7040faa"
 #: What a later release may do to tables in use: a column that may be empty, a table of its own.
 ADDITIVE = '''"""A revision as the next release may bring it."""
 
@@ -46,21 +42,10 @@ def upgrade(resident: str) -> None:
 pytestmark = [pytest.mark.xdist_group("cluster"), pytest.mark.timeout(400)]
 
 
-def git(*command: str) -> bytes:
-    """What git says; Missing where it, or what it is asked for, is not there."""
-    try:
-        return subprocess.run(["git", *command], cwd=ROOT, check=True, capture_output=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise Missing(f"git has no {BASELINE} here: clone with the whole history") from error
-
-
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """The code of the release before, unpacked."""
-    packed = available("baseline", lambda: git("archive", "--format=tar", BASELINE))
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(tmp_path / "old", filter="data")
-    return tmp_path / "old"
+    """The code of the release before."""
+    return available("baseline", lambda: unpack(tmp_path / "old"))
 
 
 @pytest.fixture
