@@ -38,7 +38,7 @@ Answers = dict[str, Answer | Exception]
 
 
 class Busy(Exception):
-    """The server takes no more commands for the moment"""
+    """The server takes no more requests for the moment"""
 
 
 class OutcomeUnknown(Exception):
