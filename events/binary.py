@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -73,16 +74,17 @@ def value(kind: str, given: Any) -> bytes | None:
 def array(kind: str, column: Sequence[Any]) -> bytes:
     """A column of values as an array. Raises psycopg.DataError for what is none of the type."""
     oid, encode = FORMS[kind]
-    parts: list[bytes] = [_array(1, None in column, oid, len(column), 1)]
-    add = parts.append
+    gaps = None in column
     try:
-        for given in column:
-            if given is None:
-                add(_NULL)
-            else:
-                encoded = encode(given)
-                add(_length(len(encoded)))
-                add(encoded)
+        if gaps:
+            values = [_NULL if given is None else _sized(encode(given)) for given in column]
+        else:
+            encoded = list(map(encode, column))
+            values = list(chain.from_iterable(zip(map(_length, map(len, encoded)), encoded, strict=True)))
     except (AttributeError, TypeError, ValueError, struct.error) as error:
         raise psycopg.DataError(f"no {kind}: {error}") from error
-    return b"".join(parts)
+    return _array(1, gaps, oid, len(column), 1) + b"".join(values)
+
+
+def _sized(encoded: bytes) -> bytes:
+    return _length(len(encoded)) + encoded

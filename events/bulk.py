@@ -9,6 +9,7 @@ server no more, and unlike a COPY they travel together with other statements.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -25,6 +26,8 @@ from events.wire import Reply, Wire
 Row = tuple[Any, ...]
 #: Places in a row whose values the driver has in another form, each with its conversion.
 Conversions = Sequence[tuple[int, Callable[[Any], Any]]]
+#: A statement with one parameter, a list; the type of its values; and how to read the rows it finds.
+Question = tuple[str, str, Conversions]
 
 #: The wire last used through a connection of SQLAlchemy.
 _wires: WeakKeyDictionary[Connection, Wire] = WeakKeyDictionary()
@@ -77,6 +80,16 @@ class Found:
         return self._rows
 
 
+class _Held(threading.local):
+    """The connection on which this thread keeps back statements, and its wire."""
+
+    conn: Connection | None = None
+    wire: Wire | None = None
+
+
+_held = _Held()
+
+
 class together:
     """On PostgreSQL, what is asked and written inside travels at once, and is waited for at the first look or the end.
 
@@ -92,6 +105,7 @@ class together:
     def __enter__(self) -> None:
         if self._conn.dialect.name == "postgresql" and not (wire := _wire(self._conn)).held:
             self._wire, wire.held = wire, True
+            _held.conn, _held.wire = self._conn, wire
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if (wire := self._wire) is None:
@@ -103,6 +117,7 @@ class together:
         finally:
             wire.held = False
             wire.forget()
+            _held.conn = _held.wire = None
 
 
 def commit(conn: Connection) -> None:
@@ -167,23 +182,14 @@ def lookup(
 
     With `via`, a column of another table, the values are primary keys there, and that column holds the key here.
     """
-    tail = f' ORDER BY "{key}"' + (" FOR UPDATE" if lock and conn.dialect.name == "postgresql" else "")
-    conversions = _conversions(table, tuple(columns), conn.dialect, "result_processor")
-    return _among(conn, table, key, values, statements.quoted(columns), tail, conversions, via)
+    return _ask(conn, *_looking_up(table, key, tuple(columns), conn.dialect, lock, via), values)
 
 
 def newest(
     conn: Connection, table: sa.Table, key: str, order: str, values: Iterable[Any], columns: Sequence[str]
 ) -> Found:
     """For each of the values that `key` has at all, the row with the greatest `order`: a step into an index on both."""
-    (kind,) = _types(table, (key,), conn.dialect)
-    wanted = f"unnest($1::{kind}[]) wanted(value)" if conn.dialect.name == "postgresql" else "json_each(?) wanted"
-    greatest = f'SELECT max("{order}") FROM "{table.name}" WHERE "{key}" = wanted.value'
-    statement = (
-        f'SELECT {statements.quoted(columns)} FROM {wanted} JOIN "{table.name}" t '
-        f'ON t."{key}" = wanted.value AND t."{order}" = ({greatest})'
-    )
-    return _ask(conn, statement, kind, values, _conversions(table, tuple(columns), conn.dialect, "result_processor"))
+    return _ask(conn, *_looking_for_newest(table, key, order, tuple(columns), conn.dialect), values)
 
 
 def ask(conn: Connection, statement: str) -> Found:
@@ -196,7 +202,7 @@ def ask(conn: Connection, statement: str) -> Found:
 
 def count(conn: Connection, table: sa.Table, key: str, values: Iterable[Any]) -> Found:
     """For each of the values that the column `key` has at all: the value, and in how many rows."""
-    return _among(conn, table, key, values, f'"{key}", count(*)', f' GROUP BY "{key}"')
+    return _ask(conn, *_among(table, key, f'"{key}", count(*)', f' GROUP BY "{key}"', conn.dialect), (), values)
 
 
 def lock(conn: Connection, names: Collection[str]) -> None:
@@ -227,25 +233,41 @@ def _insert_arrays(
     return _put(conn, statements.insert_arrays(table, names, kinds) + tail, kinds, zip(*rows, strict=True))
 
 
+@cache
+def _looking_up(
+    table: sa.Table, key: str, columns: tuple[str, ...], dialect: Dialect, lock: bool, via: sa.Column[Any] | None
+) -> Question:
+    tail = f' ORDER BY "{key}"' + (" FOR UPDATE" if lock and dialect.name == "postgresql" else "")
+    statement, kind = _among(table, key, statements.quoted(columns), tail, dialect, via)
+    return statement, kind, _conversions(table, columns, dialect, "result_processor")
+
+
+@cache
+def _looking_for_newest(table: sa.Table, key: str, order: str, columns: tuple[str, ...], dialect: Dialect) -> Question:
+    (kind,) = _types(table, (key,), dialect)
+    wanted = f"unnest($1::{kind}[]) wanted(value)" if dialect.name == "postgresql" else "json_each(?) wanted"
+    greatest = f'SELECT max("{order}") FROM "{table.name}" WHERE "{key}" = wanted.value'
+    statement = (
+        f'SELECT {statements.quoted(columns)} FROM {wanted} JOIN "{table.name}" t '
+        f'ON t."{key}" = wanted.value AND t."{order}" = ({greatest})'
+    )
+    return statement, kind, _conversions(table, columns, dialect, "result_processor")
+
+
+@cache
 def _among(
-    conn: Connection,
-    table: sa.Table,
-    key: str,
-    values: Iterable[Any],
-    what: str,
-    tail: str,
-    conversions: Conversions = (),
-    via: sa.Column[Any] | None = None,
-) -> Found:
+    table: sa.Table, key: str, what: str, tail: str, dialect: Dialect, via: sa.Column[Any] | None = None
+) -> tuple[str, str]:
+    """The text of a question about the rows whose `key` is among some values, and the type of these."""
     given, name = (table, key) if via is None else (via.table, statements.primary_key(via.table)[0])
-    (kind,) = _types(given, (name,), conn.dialect)
-    among = f"= ANY($1::{kind}[])" if conn.dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
+    (kind,) = _types(given, (name,), dialect)
+    among = f"= ANY($1::{kind}[])" if dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
     if via is not None:
         among = f'IN (SELECT "{via.name}" FROM "{given.name}" WHERE "{name}" {among})'
-    return _ask(conn, f'SELECT {what} FROM "{table.name}" WHERE "{key}" {among}{tail}', kind, values, conversions)
+    return f'SELECT {what} FROM "{table.name}" WHERE "{key}" {among}{tail}', kind
 
 
-def _ask(conn: Connection, statement: str, kind: str, values: Iterable[Any], conversions: Conversions) -> Found:
+def _ask(conn: Connection, statement: str, kind: str, conversions: Conversions, values: Iterable[Any]) -> Found:
     """What a statement finds for these values, its one parameter; nothing for none."""
     wanted = sorted(set(values))
     if not wanted:
@@ -270,6 +292,8 @@ def _put(
 
 def _wire(conn: Connection) -> Wire:
     """The wire of the driver's connection, in SQLAlchemy's transaction."""
+    if _held.conn is conn and _held.wire is not None:
+        return _held.wire
     wire = _wires.get(conn)
     if wire is None or wire.closed or not conn.in_transaction():
         driver = _driver(conn)

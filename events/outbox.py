@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -67,8 +66,7 @@ class Recorded(NamedTuple):
     causation: str
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """The newest event of a subject."""
 
     version: int

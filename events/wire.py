@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import select
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -18,6 +19,8 @@ from psycopg.errors import error_from_result
 
 #: Binary, of parameters and of results.
 BINARY = 1
+#: Bytes of parameters that are not kept back.
+MUCH = 32_768
 
 Row = tuple[Any, ...]
 #: A statement, its parameters, and who waits for the answer.
@@ -40,13 +43,18 @@ class Reply:
 
 
 class Wire:
-    """One connection. While `held`, statements are kept until somebody looks at an answer, or `send`."""
+    """One connection. While `held`, statements are kept until somebody looks at an answer, or `send`; much of them
+    is handed over at once, so that the server works while Python prepares the rest.
+    """
 
     def __init__(self, connection: psycopg.Connection[Any]):
         self._connection, self._pg = connection, connection.pgconn
         self._names: dict[str, bytes] = {}
         self._numbers = itertools.count()
         self._kept: list[Asked] = []
+        self._size = 0
+        #: Whose answers are to come: a reply's, a statement's that is prepared, or BEGIN's.
+        self._awaited: list[Reply | str | None] = []
         self._transformer = Transformer(connection)
         self.held = False
 
@@ -58,28 +66,30 @@ class Wire:
         """A statement with parameters $1, $2, … in binary. Errors show when it is sent."""
         reply = Reply(self)
         self._kept.append((statement, parameters, reply))
+        self._size += sum(len(parameter) for parameter in parameters if parameter)
         if not self.held:
             self.send()
+        elif self._size > MUCH:
+            self._hand_over()
         return reply
 
     def forget(self) -> None:
-        """Leave unsaid what is held back."""
+        """Leave unsaid what is held back, and unheard what comes of what was handed over."""
         self._kept.clear()
+        if self._awaited:
+            with suppress(psycopg.Error):
+                self.send()
 
     def send(self) -> None:
         """Send what is kept, in order, and wait for all answers. Raises psycopg's error for the first that failed."""
-        kept, self._kept = self._kept, []
-        if not kept:
+        if not self._kept and not self._awaited:
             return
-        try:
-            begins = self._pg.transaction_status == pq.TransactionStatus.IDLE
-            self._pg.enter_pipeline_mode()
-            awaited = self._put(kept, begins)
+        self._hand_over()
+        awaited, self._awaited = self._awaited, []
+        with self._whole():
+            self._pg.pipeline_sync()
             results = self._answers()
             self._pg.exit_pipeline_mode()
-        except BaseException:
-            self._connection.close()  # broken off in the middle of a conversation, it is of no use
-            raise
         failed = None
         for whose, result in zip(awaited, results, strict=True):
             if isinstance(whose, Reply):
@@ -96,22 +106,35 @@ class Wire:
         self._transformer.set_pgresult(result)
         return self._transformer.load_rows(0, result.ntuples, tuple)
 
-    def _put(self, kept: Sequence[Asked], begins: bool) -> list[Reply | str | None]:
-        """Hand all to libpq; whose the answers will be: a reply's, a statement's that is prepared, or BEGIN's."""
-        awaited: list[Reply | str | None] = []
-        if begins:
-            self._pg.send_query_params(b"BEGIN", None)
-            awaited.append(None)
-        for statement, parameters, reply in kept:
-            name = self._names.get(statement)
-            if name is None:
-                name = self._names[statement] = f"wire_{next(self._numbers)}".encode()
-                self._pg.send_prepare(name, statement.encode())
-                awaited.append(statement)
-            self._pg.send_query_prepared(name, parameters, [BINARY] * len(parameters), BINARY)
-            awaited.append(reply)
-        self._pg.pipeline_sync()
-        return awaited
+    def _hand_over(self) -> None:
+        """Give what is kept to libpq, which sends it as far as the server takes it."""
+        kept, self._kept, self._size, awaited = self._kept, [], 0, self._awaited
+        with self._whole():
+            if not awaited:
+                begins = self._pg.transaction_status == pq.TransactionStatus.IDLE
+                self._pg.enter_pipeline_mode()
+                if begins:
+                    self._pg.send_query_params(b"BEGIN", None)
+                    awaited.append(None)
+            for statement, parameters, reply in kept:
+                name = self._names.get(statement)
+                if name is None:
+                    name = self._names[statement] = f"wire_{next(self._numbers)}".encode()
+                    self._pg.send_prepare(name, statement.encode())
+                    awaited.append(statement)
+                self._pg.send_query_prepared(name, parameters, [BINARY] * len(parameters), BINARY)
+                awaited.append(reply)
+            self._pg.flush()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """A conversation that is broken off in the middle leaves a connection of no use."""
+        try:
+            yield
+        except BaseException:
+            self._awaited = []
+            self._connection.close()
+            raise
 
     def _answers(self) -> list[pq.abc.PGresult]:
         """One result for each statement, in order."""

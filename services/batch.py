@@ -7,7 +7,7 @@ Locks are taken in that order, each sorted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
@@ -65,7 +65,7 @@ def apply(
     service: Service,
     conn: Connection,
     event_log: EventLog,
-    moment: Moment,
+    ask: Callable[[Connection], Callable[[], Moment]],
     batch: Batch,
     verdict: Exception | None = None,
     *,
@@ -73,13 +73,13 @@ def apply(
 ) -> dict[str, Answer | Exception]:
     """Run a batch inside the open transaction of `conn`; returns the answer or refusal of each command by its id.
 
-    With `commit` the COMMIT travels with the last statements where it can; the caller commits all the same. With
-    `verdict` nothing is handled: the lone item of the batch is given up with that error (an event is parked).
-    Raises LogCut when records do not continue where this consumer stands.
+    `ask` asks for the moment, as a clock's does. With `commit` the COMMIT travels with the last statements where it
+    can; the caller commits all the same. With `verdict` nothing is handled: the lone item of the batch is given up with
+    that error (an event is parked). Raises LogCut when records do not continue where this consumer stands.
     """
-    tx = Tx(service, conn, moment)
-    records, moved = _admit(tx, batch.records)
+    records, moved = _admit(service, conn, batch.records)
     with bulk.together(conn):
+        tx = Tx(service, conn, ask(conn))
         claimed = _claimed(tx, batch.commands)
         events = Incoming(tx, records, batch.due, verdict, batch.dismissed, batch.reacted)
         if service.prepare is not None:
@@ -109,19 +109,19 @@ def apply(
     return answers
 
 
-def _admit(tx: Tx, records: Sequence[Record]) -> tuple[list[Record], dict[Place, Position]]:
+def _admit(service: Service, conn: Connection, records: Sequence[Record]) -> tuple[list[Record], dict[Place, Position]]:
     """Lock the positions of these records; the events not applied before, and where they lead. A hole is a cut log.
 
     Positions are moved when all is applied: whoever reads them earlier in the transaction learns what its tables hold.
     """
     if not records:
         return [], {}
-    box = tx.service.inbox
+    box = service.inbox
     places = {(r.topic, r.part) for r in records}
-    positions = inbox.positions(tx._conn, box, lock=places)
+    positions = inbox.positions(conn, box, lock=places)
     if len(positions) < len(places):
-        inbox.ensure_positions(tx._conn, box, places)
-        positions = inbox.positions(tx._conn, box, lock=places)
+        inbox.ensure_positions(conn, box, places)
+        positions = inbox.positions(conn, box, lock=places)
     fresh = []
     for record in records:
         place = (record.topic, record.part)

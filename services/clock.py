@@ -13,6 +13,7 @@ gained beside the wall clock counts.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -69,6 +70,9 @@ class Kept(NamedTuple):
 
 
 class Clock(Protocol):
+    def ask(self, conn: Connection) -> Callable[[], Moment]:
+        """Ask for the moment; what is returned tells it. Both may travel together with other questions."""
+
     def read(self, conn: Connection) -> Moment: ...
 
     def timers_may_fire(self, conn: Connection, writer: Engine) -> bool:
@@ -93,15 +97,23 @@ class DatabaseClock:
     def __init__(self) -> None:
         self._last: dict[sa.URL, _Look] = {}
 
-    def read(self, conn: Connection) -> Moment:
+    def ask(self, conn: Connection) -> Callable[[], Moment]:
         if conn.dialect.name == "postgresql":
-            with bulk.together(conn):  # with the BEGIN, if this is the first statement
-                found = bulk.ask(conn, f"SELECT clock_timestamp(), ({_OFFSET})")
-            ((wall, seconds),) = found
-            wall = wall.astimezone(UTC)
+            found = bulk.ask(conn, f"SELECT clock_timestamp(), ({_OFFSET})")
         else:
-            wall, seconds = datetime.now(UTC), next(iter(bulk.ask(conn, _OFFSET)), (0,))[0]
-        return Moment(wall + timedelta(seconds=seconds or 0), wall)
+            found = bulk.ask(conn, f"SELECT NULL, ({_OFFSET})")
+
+        def told() -> Moment:
+            ((at, seconds),) = found
+            wall = at.astimezone(UTC) if at else datetime.now(UTC)
+            return Moment(wall + timedelta(seconds=seconds or 0), wall)
+
+        return told
+
+    def read(self, conn: Connection) -> Moment:
+        with bulk.together(conn):  # with the BEGIN, if this is the first statement
+            told = self.ask(conn)
+        return told()
 
     def timers_may_fire(self, conn: Connection, writer: Engine) -> bool:
         row, wall, ticks = kept(conn), self.read(conn).wall, time.clock_gettime(_TICKING)
@@ -144,6 +156,9 @@ class SetClock:
 
     def __init__(self, now: datetime, *, real_wall: bool = False):
         self.now, self.real_wall = now.astimezone(UTC), real_wall
+
+    def ask(self, conn: Connection) -> Callable[[], Moment]:
+        return lambda: self.read(conn)
 
     def read(self, conn: Connection) -> Moment:
         return Moment(self.now, datetime.now(UTC) if self.real_wall else self.now)

@@ -38,7 +38,7 @@ Answers = dict[str, Answer | Exception]
 
 
 class Busy(Exception):
-    """The server takes no more commands for the moment"""
+    """The server takes no more requests for the moment"""
 
 
 class OutcomeUnknown(Exception):
@@ -198,8 +198,7 @@ class Committer:
             conn = self._connection(service)
             try:
                 with conn.begin():
-                    moment = self.clock.read(conn)
-                    answers = apply(service, conn, self.event_log, moment, batch, verdict, commit=True)
+                    answers = apply(service, conn, self.event_log, self.clock.ask, batch, verdict, commit=True)
             except Exception:
                 # After a COMMIT that failed the driver may still hold the transaction, and its lock; the pool lets go.
                 self._connections.pop(service.name).close()

@@ -16,6 +16,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, request
 from events import ids
 from services import clock
 from services.auth import actor, open_door
+from services.committer import Busy
 from services.db import db
 from services.service import Answer, Command, Words
 
@@ -28,6 +29,10 @@ CSP = (
     "frame-ancestors 'self'"
 )
 KEY = "Idempotency-Key"
+#: In the WSGI environment: there is no room for this request.
+FULL = "imbang.full"
+#: Paths for operators, who are answered however many others wait.
+OPERATIONS = ("/healthz", "/readyz", "/metrics")
 #: Control characters but tab and line breaks: no field has a use for them, and PostgreSQL cannot keep NUL.
 #: Those of Unicode that turn the order of a line or cannot be seen make one name look like another.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -103,6 +108,8 @@ def install_http(app: Flask) -> None:
             g.request_id = str(uuid.UUID(given))
         except ValueError:
             g.request_id = ids.new()
+        if request.environ.get(FULL):
+            raise Busy("too many requests are waiting")
 
     @app.before_request
     def read() -> None:
@@ -140,6 +147,8 @@ def _operations() -> Blueprint:
         """
         app = application()
         faults = {f"consumer {name}": why for name, why in app.runtime.stopped.items()}
+        if app.runtime.leaving:
+            faults["process"] = "is stopping"
         faults |= {f"database {name}": why for name, why in dict(app.committer.failing).items()}
         told = {}
         for service in app.services:

@@ -94,8 +94,8 @@ STANDARD = {
 }
 
 BUSY = Standard(
-    Words("Peladen sedang penuh", "The server takes no more commands for the moment"),
-    Words("Antrean penuh; perintah ini tidak dicatat.", "The queue is full; this command was not recorded."),
+    Words("Peladen sedang penuh", "The server takes no more requests for the moment"),
+    Words("Antrean penuh; tidak ada yang dicatat.", "The queue is full; nothing of this was recorded."),
     Words("Kirim lagi sesudah jeda Retry-After.", "Send it again after the pause in Retry-After."),
 )
 UNKNOWN = Standard(

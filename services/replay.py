@@ -143,7 +143,7 @@ class Rebuild:
     def _apply(self, moment: Moment, *, records: Sequence[Record] = (), due: Sequence[str] = ()) -> None:
         batch = Batch(records=list(records), due=list(due), dismissed=self.dismissed)
         with self.conn.begin_nested():
-            apply(self.projector, self.conn, self.app.event_log, moment, batch)
+            apply(self.projector, self.conn, self.app.event_log, lambda _: lambda: moment, batch)
 
     def _compare(self) -> None:
         """Raise NotRebuilt unless shadow and living consumer have applied the same versions of all they know."""

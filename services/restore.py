@@ -139,14 +139,14 @@ def _lacking(app: Application, service: Service) -> Iterator[str]:
         read = inbox.positions(conn, service.inbox)
         sent = Counter[str]()
         for kind, count in conn.execute(sa.select(event.c.type, sa.func.count()).group_by(event.c.type)):
-            sent[CATALOG[kind].topic] += count
+            if kind in CATALOG:
+                sent[CATALOG[kind].topic] += count
         for topic, count in conn.execute(sa.select(unpublished.c.topic, sa.func.count()).group_by(unpublished.c.topic)):
             sent[topic] -= count
     for topic in TOPICS:
         ends = app.event_log.ends(topic)
-        if sum(ends.values()) < sent[topic] or any(
-            read.get((topic, p), Position()).offset > n for p, n in ends.items()
-        ):
+        cut = any(read.get((topic, part), Position()).offset > end for part, end in ends.items())
+        if ends and (cut or sum(ends.values()) < sent[topic]):
             yield topic
 
 

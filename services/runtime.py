@@ -39,6 +39,8 @@ class Runtime(Steps):
         self, databases: Databases, services: Sequence[Service], event_log: EventLog, clock: Clock, committer: Committer
     ):
         super().__init__(databases, services, event_log, clock, committer)
+        #: The process has been told to end, and still answers.
+        self.leaving = False
         self.stopping = threading.Event()
         self._stopped = threading.Event()
         self._committing: threading.Thread | None = None

@@ -5,8 +5,7 @@ An item that fails leaves nothing behind; the others of its batch go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,11 +38,27 @@ class _Item:
         self.savepoint: NestedTransaction | None = None
 
 
+class _Within:
+    """The life of an item. A context of its own, since a generator's costs a microsecond more."""
+
+    __slots__ = ("_tx",)
+
+    def __init__(self, tx: Tx):
+        self._tx = tx
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._tx._end(self._tx._item, error is not None)
+
+
 class Tx:
     """What handlers write through. `memo` is free for the service's `prepare`, handlers and `finish`."""
 
-    def __init__(self, service: Service, conn: Connection, moment: Moment):
-        self.service, self.now, self.wall = service, moment.now, moment.wall
+    def __init__(self, service: Service, conn: Connection, told: Callable[[], Moment]):
+        self.service, self._told = service, told
+        self._moment: Moment | None = None
         self.memo: dict[Any, Any] = {}
         self.known: dict[str, outbox.Head] = {}
         self.projecting = False
@@ -51,10 +66,26 @@ class Tx:
         self._done = _Item("", "")
         self._item: _Item = self._done
         self._read: dict[Place, Row | None] = {}
+        self._wrote = False
         #: What the service knew before this batch and still holds, for `get` to find.
         self.remembered: Mapping[Place, Row | None] = {}
 
     # -- for handlers ------------------------------------------------------------------------------------------------
+
+    @property
+    def moment(self) -> Moment:
+        """Business time and wall time, the same for the whole batch. The first look waits for the answer."""
+        if self._moment is None:
+            self._moment = self._told()
+        return self._moment
+
+    @property
+    def now(self) -> datetime:
+        return self.moment.now
+
+    @property
+    def wall(self) -> datetime:
+        return self.moment.wall
 
     @property
     def cause(self) -> str:
@@ -74,9 +105,10 @@ class Tx:
     def get(self, table: sa.Table, *key: Any) -> Row | None:
         """One row by primary key as this transaction sees it, buffered writes included."""
         for item in (self._item, self._done):
-            rows = item.rows.get(table)
-            if rows is not None and key in rows:
-                return rows[key]
+            if item.rows:
+                rows = item.rows.get(table)
+                if rows is not None and key in rows:
+                    return rows[key]
         place = (table, key)
         if place in self._read:
             return self._read[place]
@@ -86,6 +118,11 @@ class Tx:
         row = self._conn.execute(sa.select(table).where(match)).mappings().first()
         self._read[place] = dict(row) if row is not None else None
         return self._read[place]
+
+    @property
+    def wrote_rows(self) -> bool:
+        """Whether rows were written in this transaction, so that what the service remembers may be out of date."""
+        return self._wrote or bool(self._item.rows) or bool(self._done.rows)
 
     def preload(self, table: sa.Table, rows: Sequence[Row], keys: Sequence[tuple[Any, ...]] = ()) -> None:
         """Tell `get` in advance what these keys hold: the rows, and nothing for the other keys."""
@@ -115,6 +152,7 @@ class Tx:
         if self._item is not self._done:
             self._open_savepoint()
         result = self.read(statement, parameters)
+        self._wrote = True
         self._read.clear()
         self.remembered = {}
         return result
@@ -148,21 +186,21 @@ class Tx:
         if self.projecting:
             raise TypeError(f"a projection may not {what}: it is replayed on a rebuild")
 
-    @contextmanager
-    def item(self, causation: str, correlation: str) -> Iterator[None]:
+    def item(self, causation: str, correlation: str) -> _Within:
         """All that is written inside takes effect together, or, after an exception, not at all."""
-        self._item = item = _Item(causation, correlation or causation)
+        self._item = _Item(causation, correlation or causation)
+        return _Within(self)
+
+    def _end(self, item: _Item, failed: bool) -> None:
         try:
-            yield
-        except BaseException:
-            if item.savepoint is not None and item.savepoint.is_active:
-                item.savepoint.rollback()
-                self._read.clear()
-                self.remembered = {}  # earlier items may have changed these rows; now only the database says so
-            for action in reversed(item.undo):
-                action()
-            raise
-        else:
+            if failed:
+                if item.savepoint is not None and item.savepoint.is_active:
+                    item.savepoint.rollback()
+                    self._read.clear()
+                    self.remembered = {}  # earlier items may have changed these rows; now only the database says so
+                for action in reversed(item.undo):
+                    action()
+                return
             if item.savepoint is not None:
                 item.savepoint.commit()
             done = self._done
@@ -190,6 +228,7 @@ class Tx:
             for shape, values in shapes.items():
                 bulk.upsert(self._conn, table, shape, values)
             self._read |= {(table, key): row for key, row in rows.items()}
+            self._wrote = True
         item.rows = {}
 
     def flush(self, event_log: EventLog) -> None:

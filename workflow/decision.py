@@ -107,6 +107,9 @@ def _broken(q: Asked, rule: Transition) -> list[str]:
 def _first(q: Asked, trigger: str) -> Transition | None:
     """The first transition of the state whose guards all hold."""
     for rule in q.definition.table[q.mutation.state, trigger]:
-        if all(GUARDS[name](q) for name in rule.guards):
+        for name in rule.guards:
+            if not GUARDS[name](q):
+                break
+        else:
             return rule
     return None

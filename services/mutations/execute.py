@@ -14,7 +14,7 @@ from events.proposal import ProposalDrafted, ProposalOutdated
 from services import vault
 from services.db import table
 from services.mutations import facts as read
-from services.mutations.knowledge import knowledge
+from services.mutations.knowledge import Move, kept, knowledge
 from services.mutations.models import Asked, Case, Person, Unit, Words, keys
 from services.mutations.refusals import not_known, refused, unknown_case, words_too_long
 from services.mutations.reservations import Book, held_by, things
@@ -35,6 +35,8 @@ STALE = timedelta(seconds=60)
 #: How the subjects begin that tell of offices: theirs, and those that keep unreadable records of their topic.
 OF_OFFICES = ("personnel/office/", "log/authority/")
 LONGEST_WORDS = 5000
+#: Of a position in the log: how far it was read, and until when that was known to be everything.
+READ_TO = ("topic", "part", "next", "fresh_at")
 
 _decode = msgspec.json.Decoder(Mutation).decode
 _encode = msgspec.json.Encoder().encode
@@ -63,11 +65,12 @@ def drafted_from(proposal: str) -> str:
 
 def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
     """Lock cases, then what they may reserve, and read all that deciding will need."""
-    ids, moves = set(), []
+    ids: set[str] = set()
+    moves: dict[str, Move] = {}
     for item in items:
         match item:
             case Command(data=Act(command=cmd.Draft() as draft)):
-                moves.append((draft.person, draft.to_position))
+                moves[draft.mutation] = (draft.person, draft.to_position)
             case Command(data=Act(command=command)):
                 ids.add(command.mutation)
             case Command(data=data):
@@ -75,27 +78,36 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
             case Firing():
                 ids.add(item.subject.removeprefix(PREFIX))
             case Event(data=ProposalDrafted() as proposal):
-                moves.append((proposal.person, proposal.to_position))
+                moves[drafted_from(proposal.proposal)] = (proposal.person, proposal.to_position)
             case Event(data=ProposalOutdated() as outdated):
                 ids.add(drafted_from(outdated.proposal))
-    tx.memo["cases"], tx.memo["book"], tx.memo["occupied"] = {}, Book(), {}
+    book = Book()
+    tx.memo |= {"cases": {}, "book": book, "occupied": {}, "sites": {}}
     if not ids and not moves:
         return
-    with bulk.together(tx._conn):
-        stored = read.read_cases(tx._conn, ids)
-        columns = ("topic", "part", "next", "fresh_at")
-        read_to = bulk.lookup(tx._conn, tx.service.inbox.position, "topic", tx.service.topics, columns)
-        waits = inbox.waits(tx._conn, tx.service.inbox, OF_OFFICES)
+    conn, before = tx._conn, kept(tx._conn)
+    foreseen = {i: before.moves[i] for i in ids if i in before.moves} | moves
+    if not ids <= foreseen.keys():
+        foreseen = {}  # to lock a part now and a part later would not be one order
+    with bulk.together(conn):
+        stored = read.read_cases(conn, ids)
+        read_to = bulk.lookup(conn, tx.service.inbox.position, "topic", tx.service.topics, READ_TO)
+        waits = inbox.waits(conn, tx.service.inbox, OF_OFFICES)
+        strangers = before.ask(conn, {person for person, _ in foreseen.values()})
+        reserved = book.ask(conn, [t for move in foreseen.values() for t in things(*move)])
     for i, body, opened, changed in stored:
         state = _decode(body)
         tx.memo["cases"][i] = Loaded(state, state, opened, changed)
-        moves.append((state.person, state.move.target.position))
+        moves[i] = (state.person, state.move.target.position)
+    book.enter(reserved)
     sources = [case.now.move.source.position for case in cases(tx).values()]
-    people, targets = {person for person, _ in moves}, {position for _, position in moves}
+    people, targets = {person for person, _ in moves.values()}, {position for _, position in moves.values()}
     ((waiting, tx.memo["unapplied"]),) = waits
     known = knowledge(tx, (waiting, [row[:3] for row in read_to]))
-    known.learn(tx, people, targets.union(sources), tx.memo["book"], [t for move in moves for t in things(*move)])
-    tx.memo["occupied"], tx.remembered = known.occupied, known.rows
+    known.meet(*strangers)
+    known.learn(tx, people, targets.union(sources), book, [t for move in moves.values() for t in things(*move)])
+    known.moves |= moves
+    tx.memo["occupied"], tx.memo["sites"], tx.remembered = known.occupied, known.sites, known.rows
     # How far the topic `authority` was read, and until when that is known to be everything.
     offset, tx.memo["fresh_at"] = next((row[2:] for row in read_to if row[0] == "authority"), (0, None))
     tx.memo["authority"] = read.authority(tx._conn, offset, tx.memo["unapplied"])

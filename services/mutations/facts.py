@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -43,20 +44,33 @@ def calendar() -> Calendar:
     return calendar_of(ZONE)
 
 
-def site(tx: Tx, position_id: str) -> tuple[Row, Row]:
-    """The rows of a position and of its unit; NotYet when `personnel` has not told of them."""
+class Site(NamedTuple):
+    """A position where it stands: how many may sit there, and the load of its unit."""
+
+    place: Place
+    places: int
+    load: LoadFacts | None
+
+
+def site(tx: Tx, position_id: str) -> Site:
+    """What is known of a position and its unit; NotYet when `personnel` has not told of them."""
+    known: dict[str, Site] = tx.memo["sites"]
+    if tx.wrote_rows:  # maybe of this position
+        return read_site(tx, position_id)
+    found = known.get(position_id)
+    if found is None:
+        found = known[position_id] = read_site(tx, position_id)
+    return found
+
+
+def read_site(tx: Tx, position_id: str) -> Site:
     post = tx.get(position, position_id)
     if post is None:
         raise NotYet(f"personnel/position/{position_id}")
     home = tx.get(unit, post["unit"])
     if home is None:
         raise NotYet(f"personnel/unit/{post['unit']}")
-    return post, home
-
-
-def place(post: Row, home: Row) -> Place:
-    """A position and where it stands."""
-    return Place(
+    place = Place(
         position=post["id"],
         unit=home["id"],
         opd=home["opd"],
@@ -64,6 +78,7 @@ def place(post: Row, home: Row) -> Place:
         kind=post["kind"],
         ministerial=home["ministerial"],
     )
+    return Site(place, post["places"], _load(home))
 
 
 def facts(
@@ -100,11 +115,11 @@ def facts(
             running_share=sum(book.others("share", person_id, mutation).values()),
             last_duty_ended=row["last_duty_ended"],
         ),
-        source=place(*here),
-        target=place(*there),
-        post=PostFacts(places=there[0]["places"], occupied=occupied, reserved=len(book.others("place", to, mutation))),
-        source_load=_load(here[1]),
-        target_load=_load(there[1]),
+        source=here.place,
+        target=there.place,
+        post=PostFacts(places=there.places, occupied=occupied, reserved=len(book.others("place", to, mutation))),
+        source_load=here.load,
+        target_load=there.load,
     )
 
 

@@ -9,11 +9,12 @@ whichever instance applied them. A minute is the limit all the same: a rebuild m
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from events import bulk
 from services.db import table
@@ -21,7 +22,12 @@ from services.mutations.models import Person, Position, Unit
 from services.mutations.reservations import Book, Thing
 from services.transaction import Place, Row, Tx
 
+#: The person and the target position of a case. They never change, so whoever once knew a case may lock what it can
+#: reserve in the same breath as the case itself.
+Move = tuple[str, str]
+
 person, position, unit = table(Person), table(Position), table(Unit)
+PERSON, POSITION, UNIT = (tuple(of.columns.keys()) for of in (person, position, unit))
 
 KEPT = timedelta(minutes=1)
 #: Rows in memory at most; beyond it everything is read anew.
@@ -31,26 +37,36 @@ MOST = 200_000
 class Knowledge:
     """Rows by table and key, and how many people each position has; true as of some positions and waiting events."""
 
-    def __init__(self, as_of: object, since: datetime):
-        self.as_of, self.since = as_of, since
+    def __init__(self, as_of: object, since: datetime, moves: dict[str, Move]):
+        self.as_of, self.since, self.moves = as_of, since, moves
         self.rows: dict[Place, Row | None] = {}
         self.occupied: dict[str, int] = {}
+        #: What `facts` makes of the rows of a position and its unit.
+        self.sites: dict[str, Any] = {}
+
+    def ask(self, conn: Connection, people: Iterable[str]) -> tuple[list[str], bulk.Found]:
+        """Ask for the people who are not known, together with other questions; `meet` takes the answer."""
+        strangers = self._unknown(person, people)
+        return strangers, bulk.lookup(conn, person, "id", strangers, PERSON)
+
+    def meet(self, strangers: Collection[str], found: bulk.Found) -> None:
+        self._add(person, strangers, found)
 
     def learn(
         self, tx: Tx, people: Collection[str], positions: Iterable[str], book: Book, things: Iterable[Thing]
     ) -> None:
         """Read what is not known yet of these people, positions and their units; into the book, who holds `things`."""
-        conn, strangers = tx._conn, self._unknown(person, people)
+        conn = tx._conn
         with bulk.together(conn):
-            found = bulk.lookup(conn, person, "id", strangers, person.columns.keys())
+            asked = self.ask(conn, people)
             reserved = book.ask(conn, things)
-        self._add(person, strangers, found)
+        self.meet(*asked)
         book.enter(reserved)
         homes = {row["position"] for p in people if (row := self.rows[person, (p,)])}
         if places := self._unknown(position, homes.union(positions)):
             with bulk.together(conn):
-                posts = bulk.lookup(conn, position, "id", places, position.columns.keys())
-                units = bulk.lookup(conn, unit, "id", places, unit.columns.keys(), via=position.c.unit)
+                posts = bulk.lookup(conn, position, "id", places, POSITION)
+                units = bulk.lookup(conn, unit, "id", places, UNIT, via=position.c.unit)
                 taken = bulk.count(conn, person, "position", places)
             self._add(position, places, posts)
             self._add(unit, (), units)
@@ -68,9 +84,18 @@ class Knowledge:
 _kept: WeakKeyDictionary[Engine, Knowledge] = WeakKeyDictionary()
 
 
+def kept(conn: Connection) -> Knowledge:
+    """What was known at the last batch; whether it still holds shows when this batch has read its positions."""
+    known = _kept.get(conn.engine)
+    if known is None:
+        known = _kept[conn.engine] = Knowledge(None, datetime.min.replace(tzinfo=UTC), {})
+    return known
+
+
 def knowledge(tx: Tx, as_of: object) -> Knowledge:
     """What is known as of these positions and waiting events."""
-    kept = _kept.get(tx._conn.engine)
-    if kept is None or kept.as_of != as_of or tx.wall - kept.since > KEPT or len(kept.rows) > MOST:
-        kept = _kept[tx._conn.engine] = Knowledge(as_of, tx.wall)
-    return kept
+    known = kept(tx._conn)
+    if known.as_of != as_of or tx.wall - known.since > KEPT or len(known.rows) + len(known.moves) > MOST:
+        moves = known.moves if len(known.moves) <= MOST // 2 else {}
+        known = _kept[tx._conn.engine] = Knowledge(as_of, tx.wall, moves)
+    return known

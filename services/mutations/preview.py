@@ -58,8 +58,8 @@ def preview(command: cmd.Draft, actor: str | None) -> Preview:
     app = application()
     conn = db.session.connection(bind_arguments={"mapper": Case})
     service = next(s for s in app.services if s.name == "mutations")
-    tx = Tx(service, conn, app.clock.read(conn))
-    tx.memo |= {"book": Book(), "occupied": {}}
+    tx = Tx(service, conn, app.clock.ask(conn))
+    tx.memo |= {"book": Book(), "occupied": {}, "sites": {}}
     tx.memo["book"].load(conn, things(command.person, command.to_position), lock=False)
     try:
         known = facts.facts(

@@ -46,7 +46,8 @@ class Book:
 
     def others(self, kind: str, key: str, mutation: str) -> dict[str, float]:
         """The other cases that hold a thing, each with its share."""
-        return {m: share for m, share in self.held.get((kind, key), {}).items() if m != mutation}
+        holders = self.held.get((kind, key))
+        return {m: share for m, share in holders.items() if m != mutation} if holders else {}
 
     def set(self, mutation: str, wanted: Mapping[Thing, float]) -> Callable[[], object]:
         """Make these the reservations of a case; returns how to take that back."""

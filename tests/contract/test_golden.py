@@ -12,6 +12,8 @@ import pytest
 from events import golden, upcasts
 from events.catalog import EventType
 from events.documents import ROOT, kinds
+from tests.baseline import unpack
+from tests.conftest import available
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -156,3 +158,13 @@ def test_a_public_type_may_not_break_even_with_a_new_version(tmp_path: Path, mon
 def test_a_sample_fills_every_field() -> None:
     written = json.loads((ROOT / golden.FOLDER / "mutation.proposed.v1.json").read_text())
     assert written["sample"].keys() == written["schema"]["properties"].keys()
+
+
+def test_what_was_released_is_what_it_was(tmp_path: Path) -> None:
+    released = available("baseline", lambda: unpack(tmp_path / "old")) / golden.FOLDER
+    edited = [
+        path.name
+        for path in released.glob("*.json")
+        if not (now := ROOT / golden.FOLDER / path.name).exists() or now.read_text() != path.read_text()
+    ]
+    assert edited == []

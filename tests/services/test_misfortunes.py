@@ -114,7 +114,7 @@ def test_an_order_that_arrives_with_a_proposal_is_known_to_the_next_command(worl
 def test_a_row_that_an_item_changed_is_not_remembered_as_it_was_when_a_later_item_fails(world: World) -> None:
     person = mutations.projections.person
     with world.app.databases.writer("mutations").begin() as conn:
-        tx = Tx(mutations.SERVICE, conn, Moment(MORNING, MORNING))
+        tx = Tx(mutations.SERVICE, conn, lambda: Moment(MORNING, MORNING))
         before = tx.get(person, HELPER)
         assert before is not None
         tx._read.clear()

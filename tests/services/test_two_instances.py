@@ -87,7 +87,7 @@ def arrived(world: World) -> list[Record]:
 
 
 def take(world: World, conn: sa.Connection, batch: Batch, service: Service = optimizer.SERVICE) -> Answers:
-    return apply(service, conn, world.app.event_log, world.clock.read(conn), batch)
+    return apply(service, conn, world.app.event_log, world.clock.ask, batch)
 
 
 def at_once(world: World, first: Batch, second: Batch, service: Service = optimizer.SERVICE) -> tuple[Answers, Answers]:

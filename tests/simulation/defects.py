@@ -26,12 +26,12 @@ def positions_first(patch: pytest.MonkeyPatch) -> None:
     def commit_twice(self: Committer, service: Service, work: Batch, verdict: Exception | None) -> Answers:
         if work.records:
             with self.databases.writer(service.name).begin() as conn:
-                fresh, moved = admit(Tx(service, conn, self.clock.read(conn)), work.records)
+                fresh, moved = admit(service, conn, work.records)
                 inbox.move(conn, service.inbox, moved)
                 work = replace(work, records=fresh)
         return commit(self, service, work, verdict)
 
-    patch.setattr(batch, "_admit", lambda tx, records: (list(records), {}))
+    patch.setattr(batch, "_admit", lambda service, conn, records: (list(records), {}))
     patch.setattr(Committer, "_commit", commit_twice)
 
 
