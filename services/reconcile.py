@@ -161,7 +161,7 @@ def _insert(conn: Connection, service: Service, lost: Sequence[Coming]) -> None:
 def _adopt(app: Application, conn: Connection, service: Service, moment: Moment, lost: Sequence[Coming]) -> Adopted:
     if service.adopt is None:
         return Adopted({}, [])
-    tx = Tx(service, conn, moment)
+    tx = Tx(service, conn, lambda: moment)
     try:
         events = [event_of(c.said, c.record.body) for c in lost]
     except envelope.Unknown as error:
@@ -240,4 +240,4 @@ class _ReadOn:
 
     def _attempt(self, batch: Batch, verdict: Exception | None = None) -> None:
         with self.conn.begin_nested():
-            apply(self.service, self.conn, self.app.event_log, self.moment, batch, verdict)
+            apply(self.service, self.conn, self.app.event_log, lambda _: lambda: self.moment, batch, verdict)
