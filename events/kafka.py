@@ -292,7 +292,7 @@ class _KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _proven(self, place: Any, found: Sequence[Any]) -> list[Record]:
         """The records of a partition, without the one before its position, which proves that the log is whole."""
-        records = [_record(self._topic(place), r) for r in found]
+        records = [as_record(self._topic(place), r) for r in found]
         position = self._unproven.pop(place, None)
         if position is None:
             return records
@@ -320,7 +320,7 @@ _identified = msgspec.json.Decoder(_Identified).decode
 _watermark = msgspec.json.Decoder(_Watermark).decode
 
 
-def _record(topic: str, r: Any) -> Record:
+def as_record(topic: str, r: Any) -> Record:
     """A record as consumers see it. Bytes that are no event of ours get an id that follows from them."""
     body = r.value or b""
     with suppress(msgspec.MsgspecError):

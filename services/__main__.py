@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import getpass
+import hmac
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +19,33 @@ import msgspec
 import sqlalchemy as sa
 
 from events.catalog import TOPICS
+from events.log import LogCut
+from services import backup, restore
 from services.app import NAMES, SERVICES, Application, build
-from services.audit import key
+from services.audit import export, key
 from services.config import Config, Misconfigured, from_environment
 from services.db import Databases
+from services.dump import ToolFailed
 from services.logs import configure_logs
 from services.migrate import NotMigrated, migrate, require_migrated
 from services.replay import NotRebuilt, rebuild
 from services.serving import serve
+from services.whole import Forked, NotReconciled
 
 Command = Callable[[argparse.Namespace], int]
 COMMANDS: dict[str, Command] = {}
+#: What ends a command with one line that says what to do.
+FAILURES = (
+    Misconfigured,
+    NotMigrated,
+    NotRebuilt,
+    NotReconciled,
+    Forked,
+    LogCut,
+    ToolFailed,
+    backup.NotBackedUp,
+    restore.NotRestored,
+)
 
 
 def command(name: str) -> Callable[[Command], Command]:
@@ -120,11 +138,46 @@ def republish_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@command("backup")
+def backup_command(arguments: argparse.Namespace) -> int:
+    """Copy every database into a new folder, each as of one moment, while the services run."""
+    config, place = _config(), arguments.place.absolute()
+    with closing(Databases(config)) as databases:
+        made = backup.backup(databases, SERVICES, place, _keys(config))
+    kept = {
+        "IMBANG_SECRET_KEY" if os.environ.get("IMBANG_SECRET_KEY") else str(config.directory / "secret-key"): (
+            "sign-ins end, repeated requests are not known again, and receivers of webhooks need new secrets"
+        ),
+        str(config.audit_key or config.directory / key.FILE): "the audit log cannot be signed any further",
+    }
+    _print(msgspec.to_builtins(made) if arguments.json else backup.lines(made, place, kept), arguments.json)
+    return 0
+
+
+@command("restore")
+def restore_command(arguments: argparse.Namespace) -> int:
+    """Fill an empty place from a backup; then, with --reconcile, take back what the log holds beyond it."""
+    config = dataclasses.replace(_config(), services=())
+    if arguments.place is None and not arguments.reconcile:
+        raise Misconfigured("name the folder of a backup, or say --reconcile")
+    if not arguments.reconcile:
+        with closing(Databases(config)) as databases:
+            restore.restore(databases, SERVICES, arguments.place, {} if arguments.other_keys else _keys(config))
+    app = _migrated(config)
+    try:
+        report = restore.reconciled(app) if arguments.reconcile else {}
+        verdict = export.verify_all(app)
+        report |= {name: verdict[name] for name in ("verified", "faults", "events", "entries", "root")}
+        report["next"] = restore.following(app)
+    finally:
+        app.runtime.stop()
+    _print(report if arguments.json else restore.lines(report), arguments.json)
+    return 0 if verdict["verified"] else 1
+
+
 @command("verify")
 def verify(arguments: argparse.Namespace) -> int:
     """Re-read the whole audit log, every event store and what follows from them, and say what is at fault."""
-    from services.audit import export
-
     app = _migrated()
     report = export.verify_all(app)
     if arguments.json:
@@ -216,9 +269,15 @@ def _config(demo: bool | None = None) -> Config:
     return config if demo is None else dataclasses.replace(config, demo=demo)
 
 
-def _migrated() -> Application:
+def _keys(config: Config) -> dict[str, str]:
+    """What tells whether a key is the same as another time, and gives away none."""
+    secret = hmac.digest(config.secret_key.encode(), b"imbang backup", "sha256").hex()
+    return {"IMBANG_SECRET_KEY": secret, "IMBANG_AUDIT_KEY": str(key.signer(config).verifier)}
+
+
+def _migrated(config: Config | None = None) -> Application:
     """The services of the environment, on databases that are ready for them; NotMigrated else."""
-    config = _config()
+    config = config or _config()
     databases = Databases(config)
     require_migrated(databases, [s for s in SERVICES if s.name in (config.services or NAMES)])
     databases.close()
@@ -252,6 +311,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sub.add_argument("service", choices=NAMES)
         if name == "republish":
             sub.add_argument("topic", choices=sorted(TOPICS))
+        if name == "backup":
+            sub.add_argument("place", type=Path, help="a new folder")
+        if name == "restore":
+            sub.add_argument("place", type=Path, nargs="?", help="the folder of a backup")
+            sub.add_argument("--reconcile", action="store_true", help="take back what the log holds beyond the backup")
+            sub.add_argument("--other-keys", action="store_true", help="the keys of the time of the backup are lost")
         if name == "bench":
             sub.add_argument("area", nargs="?", choices=("engine",), default="engine")
             sub.add_argument("--cases", type=int, default=2000, help="cases that a round gives to each contestant")
@@ -265,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logs(sys.stderr.isatty(), logging.WARNING if chosen.command in ("bench", "demo", "up") else logging.INFO)
     try:
         return COMMANDS[chosen.command](chosen)
-    except (Misconfigured, NotMigrated, NotRebuilt) as error:
+    except FAILURES as error:
         print(f"imbang: {error.__doc__}: {error}", file=sys.stderr)
         return 2
 

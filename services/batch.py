@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import cast
 
 import msgspec
 import structlog
@@ -30,6 +31,10 @@ class Reused(Exception):
     """This Idempotency-Key was used before for another command"""
 
 
+class AnswerLost(Exception):
+    """This command was done, but its answer was lost with a database that was restored"""
+
+
 @dataclass
 class Batch:
     """What one transaction takes: commands, firings, job results, records of the log, subjects to retry."""
@@ -41,6 +46,8 @@ class Batch:
     due: list[str] = field(default_factory=list)
     #: Subject and version of events that a rebuild passes over, since an operator dismissed them.
     dismissed: Collection[tuple[str, int]] = ()
+    #: Ids of events whose reactions took effect in a database that was lost, and came back as recorded events.
+    reacted: Collection[str] = ()
 
     def __len__(self) -> int:
         return len(self.commands) + len(self.firings) + len(self.results) + len(self.records) + len(self.due)
@@ -74,7 +81,7 @@ def apply(
     with bulk.together(conn):
         tx = Tx(service, conn, ask(conn))
         claimed = _claimed(tx, batch.commands)
-        events = Incoming(tx, records, batch.due, verdict, batch.dismissed)
+        events = Incoming(tx, records, batch.due, verdict, batch.dismissed, batch.reacted)
         if service.prepare is not None:
             service.prepare(tx, [*batch.commands, *batch.firings, *events.ahead()])
     answers = _repeats(batch.commands, claimed)
@@ -138,10 +145,14 @@ def _claimed(tx: Tx, commands: Sequence[Command]) -> bulk.Found:
 def _repeats(commands: Sequence[Command], claimed: bulk.Found) -> dict[str, Answer | Exception]:
     """The stored answers of those that were committed before."""
     sent = {c.id: c for c in commands}
-    return {
-        i: msgspec.json.decode(answer) if fingerprint == sent[i].fingerprint else Reused(f"command {i}")
-        for i, fingerprint, answer in claimed
-    }
+    return {i: _repeat(sent[i], fingerprint, answer) for i, fingerprint, answer in claimed}
+
+
+def _repeat(command: Command, fingerprint: bytes, answer: bytes | None) -> Answer | Exception:
+    """What is said to a repeat. Of a command known by its events alone nobody knows the body, nor always the answer."""
+    if fingerprint not in (b"", command.fingerprint):
+        return Reused(f"command {command.id}")
+    return AnswerLost(f"command {command.id}") if answer is None else cast(Answer, msgspec.json.decode(answer))
 
 
 def _claim(tx: Tx, commands: Sequence[Command], answers: Mapping[str, Answer | Exception]) -> None:

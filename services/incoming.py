@@ -30,7 +30,10 @@ class ConsumerStopped(Exception):
 
 
 class Incoming:
-    """The events of a batch: those just read, and those that waited. `dismissed`: to be passed over in their turn."""
+    """The events of a batch: those just read, and those that waited.
+
+    `dismissed`: to be passed over in their turn; `reacted`: ids of those that are projected only.
+    """
 
     def __init__(
         self,
@@ -39,8 +42,10 @@ class Incoming:
         due: Sequence[str],
         verdict: Exception | None,
         dismissed: Collection[tuple[str, int]] = (),
+        reacted: Collection[str] = (),
     ):
-        self.tx, self.verdict, self.box, self.dismissed = tx, verdict, tx.service.inbox, dismissed
+        self.tx, self.verdict, self.box = tx, verdict, tx.service.inbox
+        self.dismissed, self.reacted = dismissed, reacted
         self.incoming: list[tuple[Record, envelope.Envelope]] = []
         self.changed: dict[tuple[str, int], Waiting | None] = {}
         for record in records:
@@ -63,7 +68,7 @@ class Incoming:
         for e in found:
             if _handlers(self.tx.service, e.type):
                 try:
-                    wanted.append(_event(e, b""))
+                    wanted.append(event_of(e, b""))
                 except (envelope.Unknown, msgspec.MsgspecError):
                     continue
         return wanted
@@ -128,13 +133,13 @@ class Incoming:
             if self.verdict is not None:
                 raise self.verdict
             if _handlers(service, e.type) and (e.subject, e.subjectversion) not in self.dismissed:
-                event = _event(e, body)
+                event = event_of(e, body)
                 with tx.item(e.id, e.correlationid):
                     tx.projecting = True
                     for handler in service.handlers(e.type, "projects"):
                         handler(tx, event)
                     tx.projecting = False
-                    for handler in service.handlers(e.type, "reacts"):
+                    for handler in service.handlers(e.type, "reacts") if e.id not in self.reacted else ():
                         handler(tx, event)
         except NotYet as wait:
             self._wait(
@@ -197,7 +202,7 @@ def _handlers(service: Service, type_string: str) -> list[Callable[[Tx, Event], 
     return service.handlers(type_string, "projects") + service.handlers(type_string, "reacts")
 
 
-def _event(e: envelope.Envelope, body: bytes) -> Event:
+def event_of(e: envelope.Envelope, body: bytes) -> Event:
     return Event(
         id=e.id,
         type=e.type,
@@ -205,6 +210,7 @@ def _event(e: envelope.Envelope, body: bytes) -> Event:
         version=e.subjectversion,
         time=e.time,
         correlation=e.correlationid,
+        causation=e.causationid,
         data=envelope.payload(e),
         raw=body,
     )

@@ -101,7 +101,7 @@ def _migrate(databases: Databases, url: str, services: Sequence[Service]) -> Mig
     """Migrate one database, in which these services live."""
     name = sa.make_url(url).render_as_string()
     try:
-        _create_roles(url)
+        create_roles(url)
         owner = databases.owner(url)
         with owner.begin() as conn:
             _lock(conn)
@@ -116,7 +116,7 @@ def _migrate(databases: Databases, url: str, services: Sequence[Service]) -> Mig
     return Migrated(name, revisions, topics, taken)
 
 
-def _create_roles(url: str) -> None:
+def create_roles(url: str) -> None:
     """As the login itself, before it becomes the owner."""
     engine = sa.create_engine(url)
     if engine.dialect.name == "postgresql":

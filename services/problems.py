@@ -11,7 +11,7 @@ from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from services.batch import Reused
+from services.batch import AnswerLost, Reused
 from services.committer import Busy, OutcomeUnknown
 from services.language import language
 from services.logs import NUMBERS, blotted
@@ -113,6 +113,14 @@ REUSED = Standard(
     Words("Kunci ini milik perintah lain.", "This key belongs to another command."),
     Words("Pakai Idempotency-Key baru untuk perintah baru.", "Use a new Idempotency-Key for a new command."),
 )
+LOST = Standard(
+    Words("Perintah ini sudah terlaksana", "This command was done already"),
+    Words(
+        "Jawabannya hilang bersama basis data yang dipulihkan dari cadangan; perintahnya tidak diulang.",
+        "Its answer was lost with a database that was restored from a backup; the command is not repeated.",
+    ),
+    Words("Baca keadaan terkini.", "Read the current state."),
+)
 STALE = Standard(
     STANDARD[400].title,
     Words(
@@ -195,6 +203,10 @@ def install_problems(app: Flask) -> None:
     @app.errorhandler(Reused)
     def reused(error: Reused) -> Response:
         return told(422, REUSED, field="Idempotency-Key")
+
+    @app.errorhandler(AnswerLost)
+    def lost(error: AnswerLost) -> Response:
+        return told(409, LOST)
 
     @app.errorhandler(CSRFError)
     def stale(error: CSRFError) -> Response:

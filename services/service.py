@@ -54,6 +54,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     time: datetime
     correlation: str
+    causation: str
     data: Any
     raw: bytes
 
@@ -85,6 +86,14 @@ def reacts(event: type[msgspec.Struct] | Literal["*"], handler: Callable[[Tx, Ev
     return Subscription(event, handler, "reacts")
 
 
+class Adopted(NamedTuple):
+    """What follows from events that came back: answers by the id of the command that recorded them, and in words what
+    these events do not tell and is therefore lost."""
+
+    answers: dict[str, Answer]
+    lost: list[str]
+
+
 class Differs(NamedTuple):
     """A table that holds something about a subject which does not follow from its history of `version` events."""
 
@@ -101,6 +110,7 @@ class Service:
     its jobs a process runs at a time. `projections`: the tables that only `projects` handlers write, and that a rebuild
     therefore makes anew. `append_only`: the tables, besides its events, of which no row is ever changed or deleted.
     `check` compares what it keeps with its own history, for `imbang verify`; it is given an engine that reads.
+    `adopt` makes its tables what they are after events of its own that a restored database lacked.
     """
 
     name: str
@@ -117,6 +127,7 @@ class Service:
     prepare: Callable[[Tx, Sequence[Command | Event | Firing]], None] | None = None
     finish: Callable[[Tx], None] | None = None
     check: Callable[[Engine], Iterator[Differs]] | None = None
+    adopt: Callable[[Tx, Sequence[Event]], Adopted] | None = None
 
     @cached_property
     def outbox(self) -> outbox.Outbox:
@@ -141,7 +152,7 @@ class Service:
     def projector(self) -> Service:
         """This service reduced to its projections, on the same tables: what a rebuild runs."""
         only = [s for s in self.subscriptions if s.kind == "projects"]
-        reduced = replace(self, commands={}, subscriptions=only, prepare=None, finish=None, check=None)
+        reduced = replace(self, commands={}, subscriptions=only, prepare=None, finish=None, check=None, adopt=None)
         tables = ("outbox", "inbox", "timer", "job", *(["revoked"] if self.doors else []))
         vars(reduced).update({name: getattr(self, name) for name in tables})
         return reduced

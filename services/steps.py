@@ -42,6 +42,8 @@ class Steps:
         self._beaten: dict[str, datetime] = {}
         self._proven: dict[str, datetime] = {}
         self._running: set[jobs.Job] = set()
+        #: The log could not be asked yet whether it holds more than the database.
+        self.unproven = False
 
     def tick(self) -> int:
         """Every step of every service once; returns how much was done."""
@@ -69,7 +71,7 @@ class Steps:
     def relay(self, service: Service) -> int:
         """Hand one batch of recorded events to the log, or, when there is none, now and then a watermark."""
         with self.committer.noting(service.name), self.databases.writer(service.name).begin() as conn:
-            done = outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
+            done = 0 if self.unproven else self._send(service, conn)
             proof = self._prove(service, conn, done)
         if proof:
             self._proven[service.name] = proof
@@ -77,6 +79,9 @@ class Steps:
         if done:
             self._wake("read")
         return done
+
+    def _send(self, service: Service, conn: Connection) -> int:
+        return outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
 
     def _prove(self, service: Service, conn: Connection, done: int) -> datetime | None:
         """Write something all the same when nothing was written for a while: only so it shows that a disk is full."""

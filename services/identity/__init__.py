@@ -1,6 +1,7 @@
 """The service `identity`: accounts, sign-in, roles, API keys; says which sessions are void."""
 
 from services.identity import api, handlers, pages
+from services.identity.adoption import adopt
 from services.identity.commands import (
     ChangePassword,
     GrantRoles,
@@ -26,4 +27,5 @@ SERVICE = Service(
         WithdrawKey: handlers.withdraw_key,
     },
     doors=(api.door, pages.door),
+    adopt=adopt,
 )

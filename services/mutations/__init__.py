@@ -5,6 +5,7 @@ from events.personnel import IncumbencyChanged, PersonRegistered, PositionRegist
 from events.proposal import ProposalDrafted, ProposalOutdated
 from events.workload import AbkFinalised, WorkloadMeasured
 from services.mutations import api, handlers, pages, projections
+from services.mutations.adoption import adopt
 from services.mutations.check import check
 from services.mutations.execute import Act, act, finish, prepare
 from services.mutations.groups import SignTogether, sign_together
@@ -37,4 +38,5 @@ SERVICE = Service(
     prepare=prepare,
     finish=finish,
     check=check,
+    adopt=adopt,
 )

@@ -207,7 +207,7 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
     if now is None:
         raise unknown_case(command.mutation)
     tx.undo(tx.memo["book"].set(now.id, held_by(now, law.states[now.state].reserves)))
-    _clocks(tx, mutation, now)
+    keep_clocks(tx, mutation, now)
     _keep(tx, case, now)
     return now
 
@@ -234,7 +234,7 @@ def _law(tx: Tx, draft: cmd.Command, known: Facts) -> Definition:
         return definition_for(known.source, known.target, draft.mode, names)
 
 
-def _clocks(tx: Tx, before: Mutation | None, now: Mutation) -> None:
+def keep_clocks(tx: Tx, before: Mutation | None, now: Mutation) -> None:
     """Set and clear the durable timers, as the case has them."""
     old = before.timers if before else {}
     for name in old.keys() - now.timers.keys():

@@ -15,6 +15,7 @@ from events.outcome import ProposalDeclined
 from events.personnel import IncumbencyChanged, PersonRegistered, PositionRegistered, UnitRegistered
 from events.workload import AbkFinalised, WorkloadChanged, WorkloadMeasured
 from services.optimizer import api, pages, planning, projections
+from services.optimizer.adoption import adopt
 from services.optimizer.locking import lock_units
 from services.optimizer.models import Base
 from services.service import Service, projects, reacts
@@ -54,4 +55,5 @@ SERVICE = Service(
     doors=(api.door, pages.door),
     projections=(projections.unit, projections.position, projections.person),
     prepare=lock_units,
+    adopt=adopt,
 )

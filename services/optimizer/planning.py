@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -137,35 +137,32 @@ def record_plan(tx: Tx, command: Command) -> Answer:
             **{f: getattr(drafted, f) for f in drafted.__struct_fields__},
         )
         tx.record(f"optimizer/proposal/{key}", event)
-        tx.upsert(
-            proposal,
-            {
-                "id": key,
-                "plan": plan_id,
-                "at": tx.now,
-                "state": "proposed",
-                "mutation": None,
-                "body": msgspec.json.encode(event),
-            },
-        )
-        tx.upsert(
-            move,
-            {
-                "id": key,
-                "mutation": None,
-                "person": drafted.person,
-                "from_unit": drafted.from_unit,
-                "to_unit": drafted.to_unit,
-                "to_position": drafted.to_position,
-                "mode": drafted.mode,
-                "share": drafted.share,
-                "state": "proposed",
-            },
-        )
+        begin_move(tx, event, tx.now)
         recorded += 1
     body = msgspec.json.encode(plan)
     tx.upsert(plan_row, {"id": plan_id, "at": tx.now, "body": body, "picture": asked.picture})
     return {"plan": plan_id, "proposals": recorded}
+
+
+def begin_move(tx: Tx, drafted: ProposalDrafted, at: datetime) -> None:
+    """A proposal that was recorded, and the move that it begins."""
+    body = msgspec.json.encode(drafted)
+    made = {"id": drafted.proposal, "plan": drafted.plan, "at": at, "state": "proposed", "mutation": None}
+    tx.upsert(proposal, made | {"body": body})
+    tx.upsert(
+        move,
+        {
+            "id": drafted.proposal,
+            "mutation": None,
+            "person": drafted.person,
+            "from_unit": drafted.from_unit,
+            "to_unit": drafted.to_unit,
+            "to_position": drafted.to_position,
+            "mode": drafted.mode,
+            "share": drafted.share,
+            "state": "proposed",
+        },
+    )
 
 
 def _holds(tx: Tx, premise: Premise) -> bool:

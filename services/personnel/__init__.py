@@ -2,6 +2,7 @@
 
 from events.mutation import PlacementStarted, TempEnded, TempExtended
 from services.personnel import api, cards, incumbency, offices, pages, people, structure
+from services.personnel.adoption import adopt
 from services.personnel.commands import (
     AppointHolders,
     Delegate,
@@ -37,4 +38,5 @@ SERVICE = Service(
     ],
     doors=(api.door, pages.door),
     beats=("authority",),
+    adopt=adopt,
 )

@@ -3,6 +3,7 @@
 from events.personnel import IncumbencyChanged, PersonRegistered, PositionRegistered, UnitRegistered
 from services.service import Service, projects, reacts
 from services.workload import api, handlers, pages
+from services.workload.adoption import adopt
 from services.workload.analyses import finalise_abk, finalise_abks
 from services.workload.commands import FinaliseAbk, FinaliseAbks, SubmitReport, SubmitReports
 from services.workload.locking import lock_loads
@@ -29,4 +30,5 @@ SERVICE = Service(
     doors=(api.door, pages.door),
     projections=(handlers.unit, handlers.position, handlers.seat),
     prepare=lock_loads,
+    adopt=adopt,
 )

@@ -43,7 +43,7 @@ class Ban:
 
 CODE = ("events/*", "workflow/*", "services/*")
 BANS = (
-    Ban(CODE, ("kafka",), but=("events/kafka.py",)),
+    Ban(CODE, ("kafka",), but=("events/kafka.py", "events/kafka_scan.py")),
     Ban(CODE, ("psycopg",), but=("events/binary.py", "events/wire.py")),
     Ban(CODE, ("transitions",), but=("workflow/machine.py",)),
     Ban(CODE, ("ortools",), but=("services/optimizer/solver.py",)),

@@ -20,7 +20,7 @@ from tests.receiver import carried, proposed
 def event_of(payload: msgspec.Struct, type: str) -> Event:
     return Event(
         id=ids.new(), type=type, subject="mutations/mutation/m1", version=3, time=datetime(2026, 3, 2, tzinfo=UTC),
-        correlation="c", data=payload, raw=b"",
+        correlation="c", causation="c", data=payload, raw=b"",
     )  # fmt: skip
 
 
