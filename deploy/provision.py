@@ -84,6 +84,11 @@ def find_spin() -> Path:
     return find_program("spin", hint=hint)
 
 
+def find_go() -> Path:
+    """The compiler for the checker of histories; its module comes through the Go module proxy."""
+    return find_program("go", hint="install Go 1.21 or newer")
+
+
 def copy_kafka_jars() -> None:
     """Let Maven fill deploy/kafka/libs. The copy of pom.xml comes last: it says that the folder is complete."""
     if not shutil.which("mvn"):
@@ -113,6 +118,7 @@ PARTS = {
     "browser": Part(find_chromium, {"chromium": ("chromium", "fonts-dejavu-core", "fonts-liberation")}),
     "proxy": Part(find_nginx, {"nginx": ("nginx-light",)}),
     "spin": Part(find_spin, {"spin": ("spin",), "gcc": ("gcc", "libc6-dev")}),
+    "go": Part(find_go, {}),  # Debian's is too old in many a release
 }
 
 
