@@ -113,7 +113,7 @@ class FrontDoor(Answering):
         )
 
 
-def _together(act: Callable[[Part], None], parts: Iterable[Part]) -> None:
+def together(act: Callable[[Part], None], parts: Iterable[Part]) -> None:
     """Do it to all at once; raises what the first of them raised."""
     with ThreadPoolExecutor() as threads:
         for done in [threads.submit(act, part) for part in parts]:
@@ -171,7 +171,7 @@ class Cluster:
         """PostgreSQL with its database, and Kafka, with the tables and topics of all services. Raises Missing."""
         find_nginx()  # before anything starts that it would have to be in front of
         self.home.mkdir(parents=True, exist_ok=True)
-        _together(Server.start, (self.postgres, self.kafka))
+        together(Server.start, (self.postgres, self.kafka))
         with psycopg.connect(self.postgres.url(), autocommit=True) as conn:
             if not conn.execute("SELECT 1 FROM pg_database WHERE datname = 'imbang'").fetchone():
                 conn.execute("CREATE DATABASE imbang")
@@ -186,7 +186,7 @@ class Cluster:
     def start_instances(self, observer: Application) -> None:
         """All instances, then the front door, for which the observer describes the doors of all."""
         key.signer(Config(directory=self.home))  # made by one, read by all
-        _together(Instance.start, self.instances)
+        together(Instance.start, self.instances)
         self.door.start(observer.web.test_client().get("/openapi.json").text)
 
     @property
@@ -204,7 +204,7 @@ class Cluster:
     def stop(self) -> None:
         """End everything in the order in which it depends on each other; nothing is lost."""
         Daemon(self.home / "nginx").stop()
-        _together(Daemon.stop, [Daemon(directory) for directory in self.home.glob("*-[0-9]")])
+        together(Daemon.stop, [Daemon(directory) for directory in self.home.glob("*-[0-9]")])
         self.kafka.stop()
         self.postgres.stop()
 

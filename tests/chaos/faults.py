@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from random import Random
 
 from deploy.daemon import Daemon
+from tests.chaos.brokers import be_slow, lose_tail, stay_away
+from tests.chaos.host import no_disk, no_faketime
+from tests.chaos.machine import fill_disk, jump
 from tests.chaos.scene import Scene
 
 Strike = Callable[[Scene, Random], None]
@@ -74,6 +77,11 @@ KINDS: Mapping[str, Kind] = {
     "restart instance": Kind(one("instance", restart)),
     "restart broker": Kind(one("kafka", restart)),
     "restart database": Kind(one("postgres", restart)),
+    "broker away": Kind(stay_away),
+    "log without its tail": Kind(lose_tail, 1),
+    "slow consumer": Kind(be_slow, 2),
+    "full disk": Kind(fill_disk, 2, no_disk),
+    "clock jump": Kind(jump, 2, no_faketime),
 }
 
 

@@ -15,6 +15,7 @@ from deploy.sample import load as sample
 from deploy.sample.settled import Unsettled, settle
 from services.app import Application
 from tests.chaos.clients import tokens
+from tests.chaos.host import own_clock, own_disk
 from tests.chaos.load import Load
 from tests.stations import KAFKA_SETTINGS, POSTGRES_SETTINGS
 
@@ -22,6 +23,8 @@ from tests.stations import KAFKA_SETTINGS, POSTGRES_SETTINGS
 MEND = 120.0
 #: Answers by which it is seen that the load goes on.
 ANSWERS = 5
+#: What makes consumers less patient; Python reads it at the start of a process.
+PATIENCE = Path(__file__).parent / "patience"
 #: Seconds until everything that clients caused has happened; a killed worker's job is leased again after two minutes.
 SETTLE = 300.0
 
@@ -94,12 +97,11 @@ def send(pids: list[int], what: signal.Signals) -> None:
 @contextmanager
 def scene(home: Path, seed: int) -> Iterator[Scene]:
     """The sample on a cluster in a new directory, under load. Raises Missing or StartFailed."""
+    home.mkdir(parents=True)
     cluster = Cluster(home, None, {"IMBANG_DEMO": "1"}, POSTGRES_SETTINGS, KAFKA_SETTINGS)
-    try:
-        cluster.start_stores()
-        app = cluster.observer()
+    own_clock(cluster)
+    with own_disk(cluster), started(cluster) as app:
         try:
-            cluster.start_instances(app)
             sample.load_once(app, lambda: settle(app, SETTLE))
             load = Load(cluster.url, tokens(app), seed)
         finally:
@@ -108,5 +110,17 @@ def scene(home: Path, seed: int) -> Iterator[Scene]:
             yield Scene(cluster, load)
         finally:
             load.stopping.set()
+
+
+@contextmanager
+def started(cluster: Cluster) -> Iterator[Application]:
+    """All processes, and their observer."""
+    try:
+        cluster.start_stores()
+        app = cluster.observer()
+        for instance in cluster.instances:
+            instance.environment["PYTHONPATH"] += f":{PATIENCE}"
+        cluster.start_instances(app)
+        yield app
     finally:
         cluster.stop()
