@@ -42,17 +42,21 @@ Part = TypeVar("Part", bound=Daemon)
 
 
 class Answering(Daemon):
-    """A process with a web door on this machine; it is ready when that answers."""
+    """A process with a web door; it is ready when that answers."""
 
     path = "/healthz"
 
     def __init__(self, directory: Path, port: int) -> None:
         super().__init__(directory)
-        self.port = port
+        self.port, self.host = port, "127.0.0.1"
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self.path}", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{self.address}{self.path}", timeout=2) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -65,6 +69,8 @@ class Instance(Answering):
 
     def __init__(self, directory: Path, port: int, services: Sequence[str], environment: Mapping[str, str]) -> None:
         super().__init__(directory, port)
+        #: The words before the command, for one that shall live in another network.
+        self.within: tuple[str, ...] = ()
         self.environment = {
             **environment,
             "IMBANG_SERVICES": ",".join(services),
@@ -78,13 +84,13 @@ class Instance(Answering):
         if not self.pid:
             self.directory.mkdir(parents=True, exist_ok=True)
             program = [sys.executable, "-m", "services", "serve", "--directory", str(self.directory)]
-            self.spawn(program, self.ready, seconds)
+            self.spawn([*self.within, *program], self.ready, seconds)
 
 
 class FrontDoor(Answering):
-    """nginx, routing by path. `groups`: the ports of each group's instances."""
+    """nginx, routing by path. `groups`: the addresses of each group's instances."""
 
-    def __init__(self, directory: Path, port: int, groups: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, directory: Path, port: int, groups: Mapping[str, Sequence[str]]) -> None:
         super().__init__(directory, port)
         self.groups = groups
 
@@ -102,9 +108,9 @@ class FrontDoor(Answering):
     def _configuration(self) -> str:
         upstreams = [
             "  upstream {} {{ {} }}".format(
-                group, " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;" for port in ports)
+                group, " ".join(f"server {address} max_fails=1 fail_timeout=2s;" for address in addresses)
             )
-            for group, ports in self.groups.items()
+            for group, addresses in self.groups.items()
         ]
         paths = {group: f"^/(api/|operations/parked/)?({'|'.join(GROUPS[group])})(/|$)" for group in self.groups}
         locations = [f"    location ~ {path} {{ proxy_pass http://{group}; }}" for group, path in paths.items()]
@@ -163,9 +169,9 @@ class Cluster:
 
     @cached_property
     def door(self) -> FrontDoor:
-        ports = iter(self._ports)
-        groups = {group: [next(ports) for _ in range(COPIES)] for group in GROUPS}
-        return FrontDoor(self.home / "nginx", self.front_door or next(ports), groups)
+        addresses = iter([instance.address for instance in self.instances])
+        groups = {group: [next(addresses) for _ in range(COPIES)] for group in GROUPS}
+        return FrontDoor(self.home / "nginx", self.front_door or self._ports[-1], groups)
 
     def start_stores(self) -> None:
         """PostgreSQL with its database, and Kafka, with the tables and topics of all services. Raises Missing."""

@@ -113,7 +113,7 @@ def stopped(instances: list[Instance]) -> Iterator[str]:
     """The services whose consumer has stopped in an instance, as it says itself."""
     for instance in instances:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{instance.port}/readyz", timeout=5)
+            urllib.request.urlopen(f"http://{instance.address}/readyz", timeout=5)
         except urllib.error.HTTPError as told:
             faults = json.load(told)["faults"]
             yield from (name.removeprefix("consumer ") for name in faults if name.startswith("consumer "))

@@ -116,5 +116,6 @@ class Client:
             self._session.headers["Authorization"] = f"Bearer {self.tokens(self.login)}"
         elif response.status_code not in ASK_AGAIN:
             return response
-        self.book.statuses[f"again {response.status_code}"] += 1
+        bug = response.text[:200] if response.status_code == 500 else ""
+        self.book.statuses[f"again {response.status_code} {bug}".rstrip()] += 1
         return None

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from deploy.cluster import Instance, together
 from deploy.daemon import Daemon
 from tests.chaos.brokers import be_slow, lose_tail, stay_away
 from tests.chaos.host import no_disk, no_faketime
-from tests.chaos.machine import fill_disk, jump
+from tests.chaos.machine import fill_disk, jump, pull_cable
+from tests.chaos.network import no_network
 from tests.chaos.scene import Scene
 
 Strike = Callable[[Scene, Random], None]
@@ -41,10 +43,9 @@ def kill(scene: Scene, part: Daemon, random: Random) -> None:
 def kill_both(scene: Scene, random: Random) -> None:
     """No instance of some services is left for a moment."""
     name = random.choice(scene.groups("instance")).directory.name.partition("-")[0]
-    for part in scene.groups("instance"):
-        if part.directory.name.startswith(name):
-            part.kill()
-    scene.cluster.heal()
+    copies = [part for part in scene.cluster.instances if part.directory.name.startswith(name)]
+    together(Instance.kill, copies)
+    together(Instance.start, copies)
 
 
 def freeze(scene: Scene, part: Daemon, random: Random) -> None:
@@ -82,6 +83,7 @@ KINDS: Mapping[str, Kind] = {
     "slow consumer": Kind(be_slow, 2),
     "full disk": Kind(fill_disk, 2, no_disk),
     "clock jump": Kind(jump, 2, no_faketime),
+    "network cut": Kind(pull_cable, 4, no_network),
 }
 
 

@@ -15,7 +15,7 @@ from deploy.cluster import Cluster
 from deploy.provision import Missing, find_faketime
 
 #: A disk of the database's own, in memory; what the sample and the load need of it, and its log kept small.
-DISK = "1g"
+DISK = "640m"
 SMALL_LOG = {"max_wal_size": "128MB", "min_wal_size": "32MB"}
 
 

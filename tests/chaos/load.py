@@ -22,6 +22,8 @@ TEAMS, READERS, REPORTERS = 4, 2, 1
 #: Seconds between two acts of one thread: people think, and the machine has other things to do.
 THINKING = 0.15
 OFFICER, VERIFIER, SECRETARY, OPERATOR = "bkd", "verifikator", "sekda", "operator"
+#: Why an officer calls a case off.
+GONE = {"reason_class": "need_gone"}
 #: So many people are kept for new cases: whose decree is signed moves, and cannot be asked again.
 KEPT = 10
 
@@ -118,7 +120,7 @@ class Walk:
             return self._called_off()
         if self.load.idle.qsize() < KEPT or self.random.random() < 0.7:
             self._by(SECRETARY, "refuse", reason_class="not_needed", words="Tidak diperlukan lagi.")
-            return self._called_off()
+            return False
         number, day = f"800.1.11.1/{self.mutation[-12:]}/2026", str(self.today)
         if not self._by(SECRETARY, "sign", number=number, decree_date=day, effective_on=str(self.start)):
             return self._called_off()
@@ -152,7 +154,7 @@ class Walk:
             (self._head(self.target.opd), "receive", {"answer": "yes", "budgeted": True}),
         ]
         if self.random.random() < 0.2:
-            asked.append((OFFICER, "cancel", {}))
+            asked.append((OFFICER, "cancel", GONE))
         for login, _, _ in asked:
             self._client(login)
         with ThreadPoolExecutor(len(asked)) as together:
@@ -170,7 +172,7 @@ class Walk:
     def _called_off(self) -> bool:
         """The officer cancels what is still open; nobody moves."""
         if self.mutation:
-            self._by(OFFICER, "cancel")
+            self._by(OFFICER, "cancel", **GONE)
         return False
 
     def _by(self, login: str, command: str, **body: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Faults of the machine: a disk that is full, a clock that jumps."""
+"""Faults of the machine: a disk that is full, a clock that jumps, a cable that is pulled."""
 
 from __future__ import annotations
 
@@ -60,18 +60,28 @@ def jump(scene: Scene, random: Random) -> None:
     _timers(cluster, stand=False)
 
 
+def pull_cable(scene: Scene, random: Random) -> None:
+    """The host of the second copies is cut off from the stores and from the door, and nobody is told."""
+    assert scene.cable is not None
+    scene.cable.plug("down")
+    try:
+        scene.last(random.choice((1.5, 4, 12)))
+    finally:
+        scene.cable.plug("up")
+
+
 def _timers(cluster: Cluster, *, stand: bool) -> None:
     """Wait until the instances with cases say that their timers stand still, or that they do not."""
-    ports = [instance.port for instance in cluster.instances if instance.directory.name.startswith("cases")]
+    addresses = [instance.address for instance in cluster.instances if instance.directory.name.startswith("cases")]
 
     def said() -> bool:
-        return all((b"timers mutations" in body) == stand for body in map(_readiness, ports))
+        return all((b"timers mutations" in body) == stand for body in map(_readiness, addresses))
 
     if not wait_until(said, MEND, every=0.5):
         raise Stuck(f"after the clock was turned, timers {'did not stand still' if stand else 'stood still for ever'}")
 
 
-def _readiness(port: int) -> bytes:
-    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as told:
+def _readiness(address: str) -> bytes:
+    with suppress(OSError), urllib.request.urlopen(f"http://{address}/readyz", timeout=5) as told:
         return bytes(told.read())
     return b""

@@ -17,6 +17,7 @@ from services.app import Application
 from tests.chaos.clients import tokens
 from tests.chaos.host import own_clock, own_disk
 from tests.chaos.load import Load
+from tests.chaos.network import Cable, move, second_host
 from tests.stations import KAFKA_SETTINGS, POSTGRES_SETTINGS
 
 #: Seconds within which the load must go on after a fault is mended.
@@ -34,10 +35,10 @@ class Stuck(Exception):
 
 
 class Scene:
-    """A cluster and its load."""
+    """A cluster and its load; `cable`: to the host of the second copies, if they have one of their own."""
 
-    def __init__(self, cluster: Cluster, load: Load):
-        self.cluster, self.load = cluster, load
+    def __init__(self, cluster: Cluster, cable: Cable | None, load: Load):
+        self.cluster, self.cable, self.load = cluster, cable, load
 
     def groups(self, name: str) -> list[Daemon]:
         """The processes of a kind: `instance`, or the one named so."""
@@ -100,26 +101,28 @@ def scene(home: Path, seed: int) -> Iterator[Scene]:
     home.mkdir(parents=True)
     cluster = Cluster(home, None, {"IMBANG_DEMO": "1"}, POSTGRES_SETTINGS, KAFKA_SETTINGS)
     own_clock(cluster)
-    with own_disk(cluster), started(cluster) as app:
+    with own_disk(cluster), second_host(cluster) as cable, started(cluster, cable) as app:
         try:
             sample.load_once(app, lambda: settle(app, SETTLE))
             load = Load(cluster.url, tokens(app), seed)
         finally:
             app.runtime.stop()
         try:
-            yield Scene(cluster, load)
+            yield Scene(cluster, cable, load)
         finally:
             load.stopping.set()
 
 
 @contextmanager
-def started(cluster: Cluster) -> Iterator[Application]:
+def started(cluster: Cluster, cable: Cable | None) -> Iterator[Application]:
     """All processes, and their observer."""
     try:
         cluster.start_stores()
         app = cluster.observer()
         for instance in cluster.instances:
             instance.environment["PYTHONPATH"] += f":{PATIENCE}"
+        if cable:
+            move(cluster, cable)
         cluster.start_instances(app)
         yield app
     finally:
