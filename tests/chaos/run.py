@@ -2,6 +2,7 @@
 
 The seed decides the faults, their order, their victims and what clients ask for; the machine decides the rest. The last
 line is one JSON object; the exit status is 1 when a promise broke. What cannot be done here is named on standard error.
+A first SIGINT or SIGTERM ends the faults; what was done is judged all the same.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,10 +40,18 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=sorted(KINDS), default=sorted(KINDS), help="kinds of faults")
     asked = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ending = threading.Event()
+
+    def ended(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        ending.set()
+
+    signal.signal(signal.SIGINT, ended)
+    signal.signal(signal.SIGTERM, ended)
     stations = Stations.open()
     try:
-        report, sentences = wreak(stations.directory / "cluster", asked.faults, asked.seed, asked.only)
+        report, sentences = wreak(stations.directory / "cluster", asked.faults, asked.seed, asked.only, ending)
     except (Missing, StartFailed) as reason:
         print(f"chaos: {reason}", file=sys.stderr)
         return 2
@@ -53,13 +63,16 @@ def main() -> int:
     return int(bool(sentences))
 
 
-def wreak(home: Path, count: int, seed: int, only: Sequence[str] = tuple(KINDS)) -> tuple[dict[str, Any], list[str]]:
-    """Strike a new cluster in a directory so many times; the report, and a sentence for each promise that broke."""
+def wreak(
+    home: Path, count: int, seed: int, only: Sequence[str] = tuple(KINDS), ending: threading.Event | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Strike a new cluster in a directory so many times, fewer when it is `ending`; the report, and a sentence for each
+    promise that broke."""
     possible = {name: KINDS[name] for name in only if not left_out(name, KINDS[name].lacking())}
     done, sentences = Counter[str](), list[str]()
     with scene(home, seed) as stage:
         try:
-            strike(stage, possible, count, Random(seed), done)
+            strike(stage, possible, count, Random(seed), done, ending or threading.Event())
         except (Stuck, StartFailed) as failure:
             sentences.append(f"{type(failure).__name__}: {failure}")
         book = stage.load.book
@@ -79,10 +92,19 @@ def wreak(home: Path, count: int, seed: int, only: Sequence[str] = tuple(KINDS))
     return report, sentences
 
 
-def strike(stage: Scene, kinds: Mapping[str, Kind], count: int, random: Random, done: Counter[str]) -> None:
+def strike(
+    stage: Scene,
+    kinds: Mapping[str, Kind],
+    count: int,
+    random: Random,
+    done: Counter[str],
+    ending: threading.Event,
+) -> None:
     """One fault after the other; `done` counts them. Raises Stuck when the load does not go on."""
     stage.goes_on()
     for name in drawn(count, random, kinds):
+        if ending.is_set():
+            return
         began = time.monotonic()
         kinds[name].strike(stage, random)
         took = time.monotonic() - began

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from random import Random
 from typing import Any
 
 import pytest
 
 from deploy.provision import find_kafka, find_nginx, find_postgres
 from tests.chaos.book import Given
+from tests.chaos.faults import KINDS, drawn
 from tests.chaos.ledger import missing, repeated
 from tests.chaos.run import wreak
 from tests.conftest import available
@@ -30,6 +32,12 @@ def test_what_clients_were_told_outlives_every_fault(stations: Stations) -> None
     assert report["linearizable"] in (True, None)
     assert sum(report["faults"].values()) == FAULTS
     assert report["acknowledged"] > 100
+
+
+def test_a_seed_always_draws_the_same_faults_and_each_kind_comes() -> None:
+    order = list(drawn(50, Random(7), KINDS))
+    assert order == list(drawn(50, Random(7), KINDS)) != list(drawn(50, Random(8), KINDS))
+    assert (set(order), len(order)) == (set(KINDS), 50)
 
 
 def told(version: int) -> Given:
