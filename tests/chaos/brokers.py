@@ -36,7 +36,7 @@ def stay_away(scene: Scene, random: Random) -> None:
     """The broker is down for longer than a producer tries to deliver."""
     scene.cluster.kafka.kill()
     scene.last(OUTAGE)
-    scene.cluster.heal()
+    scene.heal()
 
 
 def be_slow(scene: Scene, random: Random) -> None:
@@ -55,10 +55,10 @@ def lose_tail(scene: Scene, random: Random) -> None:
         cluster.kafka.kill()
         if cut(scene, topic):
             break
-        cluster.heal()
+        scene.heal()
     else:
         raise Stuck("no partition has been read far enough to lose its tail")
-    cluster.heal()
+    scene.heal()
     readers = {service.name for service in SERVICES if topic in service.topics}
     if not wait_until(lambda: readers <= set(stopped(cluster.instances)), MEND, every=0.5):
         raise Stuck(f"a log that was cut stopped {set(stopped(cluster.instances))} of {readers}")

@@ -37,7 +37,7 @@ def kill(scene: Scene, part: Daemon, random: Random) -> None:
     """It dies at once, and is started again, now and then after a while."""
     part.kill()
     scene.last(random.choice((0, 0, 1.5)))
-    scene.cluster.heal()
+    scene.heal()
 
 
 def kill_both(scene: Scene, random: Random) -> None:
@@ -61,7 +61,7 @@ def oversleep(scene: Scene, part: Daemon, random: Random) -> None:
 
 def restart(scene: Scene, part: Daemon, random: Random) -> None:
     part.stop()
-    scene.cluster.heal()
+    scene.heal()
 
 
 KINDS: Mapping[str, Kind] = {

@@ -36,7 +36,7 @@ def fill_disk(scene: Scene, random: Random) -> None:
     def mended() -> bool:
         """A database that could not write its log has given up, perhaps only now."""
         with suppress(StartFailed):
-            scene.cluster.heal()
+            scene.heal()
         return scene.cluster.postgres.ready()
 
     if not wait_until(mended, MEND, every=0.5):
@@ -75,7 +75,8 @@ def _timers(cluster: Cluster, *, stand: bool) -> None:
     addresses = [instance.address for instance in cluster.instances if instance.directory.name.startswith("cases")]
 
     def said() -> bool:
-        return all((b"timers mutations" in body) == stand for body in map(_readiness, addresses))
+        told = list(map(_readiness, addresses))
+        return all(told) and all((b"timers mutations" in body) == stand for body in told)
 
     if not wait_until(said, MEND, every=0.5):
         raise Stuck(f"after the clock was turned, timers {'did not stand still' if stand else 'stood still for ever'}")

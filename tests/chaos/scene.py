@@ -22,6 +22,8 @@ from tests.stations import KAFKA_SETTINGS, POSTGRES_SETTINGS
 
 #: Seconds within which the load must go on after a fault is mended.
 MEND = 120.0
+#: Seconds in which a process must start, however busy the machine is with the others.
+START = 240.0
 #: Answers by which it is seen that the load goes on.
 ANSWERS = 5
 #: What makes consumers less patient; Python reads it at the start of a process.
@@ -56,6 +58,12 @@ class Scene:
         if not wait_until(lambda: len(self.load.book.acknowledged) >= before + ANSWERS, MEND, every=0.1):
             raise Stuck(f"fewer than {ANSWERS} answers in {MEND:g} s; clients met {dict(self.load.book.statuses)}")
 
+    def heal(self) -> None:
+        """Start what has died, the stores first."""
+        for part in self.cluster.parts:
+            if not part.pid:
+                part.start(seconds=START)
+
     @contextmanager
     def frozen(self, part: Daemon) -> Iterator[None]:
         """Every process of it stands still meanwhile, and loses nothing of what it holds in memory."""
@@ -69,7 +77,7 @@ class Scene:
     @contextmanager
     def settled(self) -> Iterator[tuple[Application, list[str]]]:
         """Mend all, stop the load and wait for what it caused; how the stores look from here, and what never ended."""
-        self.cluster.heal()
+        self.heal()
         self.load.stop()
         app = self.cluster.observer()
         unsettled = []
