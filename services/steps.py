@@ -88,7 +88,7 @@ class Steps:
         at, name = self.clock.read(conn).wall, service.name
         if done:
             return at
-        if name in self.committer.failing or at - self._proven.get(name, at - BEAT) >= BEAT:
+        if name in self.committer.failing or abs(at - self._proven.get(name, at - BEAT)) >= BEAT:
             clocks.touch(conn)
             return at
         return None
@@ -97,7 +97,8 @@ class Steps:
         if not service.beats:
             return 0
         at = self.clock.read(conn).wall
-        due = [t for t in service.beats if at - self._beaten.get(t, at - BEAT) >= BEAT]
+        # A clock that was put back must not silence it until the time comes again.
+        due = [t for t in service.beats if abs(at - self._beaten.get(t, at - BEAT)) >= BEAT]
         complete = [t for t in due if outbox.idle(conn, service.outbox, t)]
         beaten = [t for t in complete if self.event_log.beat(conn, service.name, t, at)]
         self._beaten |= dict.fromkeys(beaten, at)
