@@ -6,10 +6,11 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 STEPS ?= 100000
 SEED ?= 1
+FAULTS ?= 200
 FAST := not (postgres or kafka or browser or spin)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down test check stories bench soak provision lock
+.PHONY: help run demo up down test check stories bench soak chaos provision lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ stories: .venv/dev provision ## the acceptance stories in a real browser, with f
 
 soak: .venv/dev ## simulate STEPS random steps from SEED under every fault; exits non-zero when a promise broke
 	$(BIN)/python -m tests.simulation.soak --steps=$(STEPS) --seed=$(SEED)
+
+chaos: .venv/dev provision ## a cluster under load, struck by FAULTS real faults from SEED; exits non-zero when a promise broke
+	@$(BIN)/python -m tests.chaos.run --faults=$(FAULTS) --seed=$(SEED)
 
 bench: .venv/dev provision ## measure the engine against its yardsticks, on its own PostgreSQL; writes bench.json
 	@$(BIN)/imbang bench

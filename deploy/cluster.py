@@ -42,17 +42,21 @@ Part = TypeVar("Part", bound=Daemon)
 
 
 class Answering(Daemon):
-    """A process with a web door on this machine; it is ready when that answers."""
+    """A process with a web door; it is ready when that answers."""
 
     path = "/healthz"
 
     def __init__(self, directory: Path, port: int) -> None:
         super().__init__(directory)
-        self.port = port
+        self.port, self.host = port, "127.0.0.1"
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self.path}", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{self.address}{self.path}", timeout=2) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -65,6 +69,8 @@ class Instance(Answering):
 
     def __init__(self, directory: Path, port: int, services: Sequence[str], environment: Mapping[str, str]) -> None:
         super().__init__(directory, port)
+        #: The words before the command, for one that shall live in another network.
+        self.within: tuple[str, ...] = ()
         self.environment = {
             **environment,
             "IMBANG_SERVICES": ",".join(services),
@@ -78,13 +84,13 @@ class Instance(Answering):
         if not self.pid:
             self.directory.mkdir(parents=True, exist_ok=True)
             program = [sys.executable, "-m", "services", "serve", "--directory", str(self.directory)]
-            self.spawn(program, self.ready, seconds)
+            self.spawn([*self.within, *program], self.ready, seconds)
 
 
 class FrontDoor(Answering):
-    """nginx, routing by path. `groups`: the ports of each group's instances."""
+    """nginx, routing by path. `groups`: the addresses of each group's instances."""
 
-    def __init__(self, directory: Path, port: int, groups: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, directory: Path, port: int, groups: Mapping[str, Sequence[str]]) -> None:
         super().__init__(directory, port)
         self.groups = groups
 
@@ -103,8 +109,8 @@ class FrontDoor(Answering):
         # No instance is marked as failed: who is down refuses at once and the next is asked, and a mark that outlived a
         # restart would leave nobody to ask when the other one is restarted in its turn.
         upstreams = [
-            "  upstream {} {{ {} }}".format(group, " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports))
-            for group, ports in self.groups.items()
+            "  upstream {} {{ {} }}".format(group, " ".join(f"server {address} max_fails=0;" for address in addresses))
+            for group, addresses in self.groups.items()
         ]
         paths = {group: f"^/(api/|operations/parked/)?({'|'.join(GROUPS[group])})(/|$)" for group in self.groups}
         locations = [f"    location ~ {path} {{ proxy_pass http://{group}; }}" for group, path in paths.items()]
@@ -113,7 +119,7 @@ class FrontDoor(Answering):
         )
 
 
-def _together(act: Callable[[Part], None], parts: Iterable[Part]) -> None:
+def together(act: Callable[[Part], None], parts: Iterable[Part]) -> None:
     """Do it to all at once; raises what the first of them raised."""
     with ThreadPoolExecutor() as threads:
         for done in [threads.submit(act, part) for part in parts]:
@@ -163,15 +169,15 @@ class Cluster:
 
     @cached_property
     def door(self) -> FrontDoor:
-        ports = iter(self._ports)
-        groups = {group: [next(ports) for _ in range(COPIES)] for group in GROUPS}
-        return FrontDoor(self.home / "nginx", self.front_door or next(ports), groups)
+        addresses = iter([instance.address for instance in self.instances])
+        groups = {group: [next(addresses) for _ in range(COPIES)] for group in GROUPS}
+        return FrontDoor(self.home / "nginx", self.front_door or self._ports[-1], groups)
 
     def start_stores(self) -> None:
         """PostgreSQL with its database, and Kafka, with the tables and topics of all services. Raises Missing."""
         find_nginx()  # before anything starts that it would have to be in front of
         self.home.mkdir(parents=True, exist_ok=True)
-        _together(Server.start, (self.postgres, self.kafka))
+        together(Server.start, (self.postgres, self.kafka))
         with psycopg.connect(self.postgres.url(), autocommit=True) as conn:
             if not conn.execute("SELECT 1 FROM pg_database WHERE datname = 'imbang'").fetchone():
                 conn.execute("CREATE DATABASE imbang")
@@ -186,7 +192,7 @@ class Cluster:
     def start_instances(self, observer: Application) -> None:
         """All instances, then the front door, for which the observer describes the doors of all."""
         key.signer(Config(directory=self.home))  # made by one, read by all
-        _together(Instance.start, self.instances)
+        together(Instance.start, self.instances)
         self.door.start(observer.web.test_client().get("/openapi.json").text)
 
     @property
@@ -204,7 +210,7 @@ class Cluster:
     def stop(self) -> None:
         """End everything in the order in which it depends on each other; nothing is lost."""
         Daemon(self.home / "nginx").stop()
-        _together(Daemon.stop, [Daemon(directory) for directory in self.home.glob("*-[0-9]")])
+        together(Daemon.stop, [Daemon(directory) for directory in self.home.glob("*-[0-9]")])
         self.kafka.stop()
         self.postgres.stop()
 

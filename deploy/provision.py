@@ -84,6 +84,21 @@ def find_spin() -> Path:
     return find_program("spin", hint=hint)
 
 
+def find_go() -> Path:
+    """The compiler for the checker of histories; its module comes through the Go module proxy."""
+    return find_program("go", hint="install Go 1.21 or newer")
+
+
+def find_faketime() -> Path:
+    """The library that lets a process live by another clock; Debian keeps it in a folder of the machine's kind."""
+    found = [
+        path for folder in ("*/faketime", "faketime") for path in Path("/usr/lib").glob(f"{folder}/libfaketime.so.1")
+    ]
+    if not found:
+        raise Missing("there is no libfaketime.so.1 below /usr/lib; install libfaketime")
+    return found[0]
+
+
 def copy_kafka_jars() -> None:
     """Let Maven fill deploy/kafka/libs. The copy of pom.xml comes last: it says that the folder is complete."""
     if not shutil.which("mvn"):
@@ -113,6 +128,8 @@ PARTS = {
     "browser": Part(find_chromium, {"chromium": ("chromium", "fonts-dejavu-core", "fonts-liberation")}),
     "proxy": Part(find_nginx, {"nginx": ("nginx-light",)}),
     "spin": Part(find_spin, {"spin": ("spin",), "gcc": ("gcc", "libc6-dev")}),
+    "faketime": Part(find_faketime, {"faketime": ("libfaketime",)}),
+    "go": Part(find_go, {}),  # Debian's is too old in many a release
 }
 
 

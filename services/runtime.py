@@ -23,7 +23,7 @@ from services.committer import Committer
 from services.db import Databases
 from services.service import Service
 from services.steps import Steps
-from services.whole import require_whole
+from services.whole import Unproven, require_whole
 
 log = structlog.get_logger(__name__)
 
@@ -52,10 +52,13 @@ class Runtime(Steps):
     def start(self) -> None:
         """Turn by itself until `stop`: one thread on SQLite, which has one writer, else one a step; and the workers.
 
-        Raises NotReconciled where the log holds more than a database that was restored.
+        Raises NotReconciled where the log holds more than a database that was restored. A log that is away keeps nobody
+        from working; until it has told, nothing is sent to it.
         """
-        require_whole(self.databases, self.services)
+        self.unproven = not self._whole()
         self.committer.threaded = True
+        if self.unproven:
+            self._thread("whole", self._ask_the_log)
         self.apart = self._children
         for service in self.services:
             if service.jobs:
@@ -69,6 +72,19 @@ class Runtime(Steps):
             for step in (self.relay, self.read, self.fire, self.retry):
                 if step == self.relay or self._has(service, step):
                     self._thread(f"{service.name}-{step.__name__}", self._loop(step, service))
+
+    def _whole(self) -> bool:
+        """Whether the log has told that it holds nothing more; raises NotReconciled when it does."""
+        try:
+            require_whole(self.databases, self.services)
+        except Unproven as error:
+            log.warning("nobody can tell yet whether the log holds more than the database", error=str(error))
+            return False
+        return True
+
+    def _ask_the_log(self) -> None:
+        while not self.stopping.wait(POLL) and self.unproven:
+            self.unproven = not self._whole()
 
     def _single_writer(self) -> bool:
         return all(self.databases.config.url(s.name).startswith("sqlite") for s in self.services)

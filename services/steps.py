@@ -42,6 +42,8 @@ class Steps:
         self._beaten: dict[str, datetime] = {}
         self._proven: dict[str, datetime] = {}
         self._running: set[jobs.Job] = set()
+        #: The log could not be asked yet whether it holds more than the database.
+        self.unproven = False
 
     def tick(self) -> int:
         """Every step of every service once; returns how much was done."""
@@ -69,7 +71,7 @@ class Steps:
     def relay(self, service: Service) -> int:
         """Hand one batch of recorded events to the log, or, when there is none, now and then a watermark."""
         with self.committer.noting(service.name), self.databases.writer(service.name).begin() as conn:
-            done = outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
+            done = 0 if self.unproven else self._send(service, conn)
             proof = self._prove(service, conn, done)
         if proof:
             self._proven[service.name] = proof
@@ -78,12 +80,15 @@ class Steps:
             self._wake("read")
         return done
 
+    def _send(self, service: Service, conn: Connection) -> int:
+        return outbox.relay(conn, service.outbox, self.event_log, BATCH) or self._beat(service, conn)
+
     def _prove(self, service: Service, conn: Connection, done: int) -> datetime | None:
         """Write something all the same when nothing was written for a while: only so it shows that a disk is full."""
         at, name = self.clock.read(conn).wall, service.name
         if done:
             return at
-        if name in self.committer.failing or at - self._proven.get(name, at - BEAT) >= BEAT:
+        if name in self.committer.failing or abs(at - self._proven.get(name, at - BEAT)) >= BEAT:
             clocks.touch(conn)
             return at
         return None
@@ -92,7 +97,8 @@ class Steps:
         if not service.beats:
             return 0
         at = self.clock.read(conn).wall
-        due = [t for t in service.beats if at - self._beaten.get(t, at - BEAT) >= BEAT]
+        # A clock that was put back must not silence it until the time comes again.
+        due = [t for t in service.beats if abs(at - self._beaten.get(t, at - BEAT)) >= BEAT]
         complete = [t for t in due if outbox.idle(conn, service.outbox, t)]
         beaten = [t for t in complete if self.event_log.beat(conn, service.name, t, at)]
         self._beaten |= dict.fromkeys(beaten, at)

@@ -24,6 +24,10 @@ class NotReconciled(Exception):
     """The log holds events that this database lacks"""
 
 
+class Unproven(NotReconciled):
+    """Nobody can tell whether this database has every event of its services: the log is out of reach"""
+
+
 class Forked(Exception):
     """The log and the database tell different histories; nothing was changed"""
 
@@ -31,8 +35,8 @@ class Forked(Exception):
 def require_whole(databases: Databases, services: Sequence[Service]) -> None:
     """Raise NotReconciled unless the newest events of each partition are in the store of the service that wrote them.
 
-    A log in the database is of one piece with it. The log is read first, since an event is committed before it is
-    sent: what others record meanwhile is no reason to stop.
+    Unproven when the log cannot be asked. A log in the database is of one piece with it. The log is read first, since
+    an event is committed before it is sent: what others record meanwhile is no reason to stop.
     """
     if databases.config.event_log_url == EMBEDDED_LOG:
         return
@@ -42,7 +46,7 @@ def require_whole(databases: Databases, services: Sequence[Service]) -> None:
         with Scan(databases.config.event_log_url) as scan:
             newest = list(scan.newest(NEWEST))
     except OutOfReach as error:
-        raise NotReconciled(f"nobody can tell, the log is out of reach: {error}") from error
+        raise Unproven(f"the log is out of reach: {error}") from error
     for service in services:
         if lost := missing(databases, service, newest):
             topics = ", ".join(sorted({record.topic for record in lost}))

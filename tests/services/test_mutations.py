@@ -278,6 +278,18 @@ def test_nobody_is_judged_by_knowledge_of_offices_that_is_over_a_minute_old(worl
     assert give(world, "officer", cmd.Submit(mutation=m, documents={"G2": HASH})) == "PROPOSED.SCREENING"
 
 
+def test_after_a_clock_was_put_back_nobody_is_judged_by_knowledge_of_its_future(world: World) -> None:
+    m = propose(world)
+    world.clock.advance(timedelta(hours=2))
+    world.drain()
+    world.clock.advance(timedelta(hours=-2))
+    with pytest.raises(Refused) as refusal:
+        give(world, "officer", cmd.Submit(mutation=m, documents={"G2": HASH}))
+    assert (refusal.value.rule, refusal.value.status) == ("authority_stale", 503)
+    world.drain()
+    assert give(world, "officer", cmd.Submit(mutation=m, documents={"G2": HASH})) == "PROPOSED.SCREENING"
+
+
 def test_a_proposal_against_the_law_is_declined_with_its_rule(world: World) -> None:
     first = propose(world)
     give(world, "officer", cmd.Submit(mutation=first, documents={"G2": HASH}))
