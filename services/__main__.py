@@ -10,8 +10,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +133,8 @@ def republish_command(arguments: argparse.Namespace) -> int:
     """Send a topic again from the event stores after the log lost a part of it. Stop the services first."""
     from services.republish import republish
 
-    app = _migrated()
-    _print(republish(app.databases, app.everyone, app.event_log, arguments.topic), arguments.json)
+    with _opened(_config()) as app:
+        _print(republish(app.databases, app.everyone, app.event_log, arguments.topic), arguments.json)
     return 0
 
 
@@ -163,14 +163,11 @@ def restore_command(arguments: argparse.Namespace) -> int:
     if not arguments.reconcile:
         with closing(Databases(config)) as databases:
             restore.restore(databases, SERVICES, arguments.place, {} if arguments.other_keys else _keys(config))
-    app = _migrated(config)
-    try:
+    with _opened(config) as app:
         report = restore.reconciled(app) if arguments.reconcile else {}
         verdict = export.verify_all(app)
         report |= {name: verdict[name] for name in ("verified", "faults", "events", "entries", "root")}
         report["next"] = restore.following(app)
-    finally:
-        app.runtime.stop()
     _print(report if arguments.json else restore.lines(report), arguments.json)
     return 0 if verdict["verified"] else 1
 
@@ -282,6 +279,16 @@ def _migrated(config: Config | None = None) -> Application:
     require_migrated(databases, [s for s in SERVICES if s.name in (config.services or NAMES)])
     databases.close()
     return build(config)
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[Application]:
+    """The same, let go of afterwards."""
+    app = _migrated(config)
+    try:
+        yield app
+    finally:
+        app.runtime.stop()
 
 
 def _print(facts: Any, as_json: bool) -> None:
