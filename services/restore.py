@@ -8,6 +8,7 @@ Everything is checked before anything is written; a database is filled wholly or
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from events import inbox
+from events.catalog import CATALOG, TOPICS
+from events.log import Position
 from services.backup import MANIFEST, Copy, Manifest, kind_of_log, sha256
 from services.db import Databases
 from services.dump import load, occupied
@@ -119,18 +122,32 @@ def reconciled(app: Application) -> dict[str, Any]:
 
 def following(app: Application) -> list[str]:
     """What to do before the services go on."""
-    steps, behind = [], set()
+    steps = []
     try:
         require_whole(app.databases, app.services)
     except NotReconciled:
         steps.append("run `imbang restore --reconcile`: the log holds events from after the backup")
-    for service in app.services:
-        with app.databases.reader(service.name).connect() as conn:
-            stored = inbox.positions(conn, service.inbox)
-        ends = {topic: app.event_log.ends(topic) for topic in service.topics}
-        behind |= {t for (t, part), p in stored.items() if p.offset > ends.get(t, {}).get(part, p.offset)}
+    behind = {topic for service in app.services for topic in _lacking(app, service)}
     steps += [f"run `imbang republish {topic}`: this log holds less than the backup" for topic in sorted(behind)]
     return [*steps, "start the services"]
+
+
+def _lacking(app: Application, service: Service) -> Iterator[str]:
+    """The topics in which the log holds less than what this service has read, or than what it has sent."""
+    event, unpublished = service.outbox.event, service.outbox.unpublished
+    with app.databases.reader(service.name).connect() as conn:
+        read = inbox.positions(conn, service.inbox)
+        sent = Counter[str]()
+        for kind, count in conn.execute(sa.select(event.c.type, sa.func.count()).group_by(event.c.type)):
+            sent[CATALOG[kind].topic] += count
+        for topic, count in conn.execute(sa.select(unpublished.c.topic, sa.func.count()).group_by(unpublished.c.topic)):
+            sent[topic] -= count
+    for topic in TOPICS:
+        ends = app.event_log.ends(topic)
+        if sum(ends.values()) < sent[topic] or any(
+            read.get((topic, p), Position()).offset > n for p, n in ends.items()
+        ):
+            yield topic
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from services import personnel
-from services.app import Application
+from services.mutations import adoption
 from services.reconcile import reconcile
-from services.service import Adopted, Service
-from services.transaction import Tx
 from services.whole import Forked, NotReconciled, require_whole
 from tests.scenarios import proofs
 from tests.scenarios.conftest import NewDatabase, NewLog
@@ -71,13 +68,13 @@ def test_a_reconciliation_that_was_killed_goes_on_where_it_was(
     """It dies within its second service, whose events are written and not committed."""
     new, (lost, events) = behind
 
-    def die(tx: Tx, told: Any) -> Adopted:
+    def die(*_: object) -> None:
         raise SystemExit("killed")
 
     with new.town(new=False) as back:
-        doomed = [replace(s, adopt=die) if s.name == "mutations" else s for s in back.app.services]
-        with pytest.raises(SystemExit):
-            reconcile(with_services(back.app, doomed))
+        with monkeypatch.context() as doom, pytest.raises(SystemExit):
+            doom.setattr(adoption, "evolve", die)
+            reconcile(back.app)
         assert recorded(back)["personnel"] == events["personnel"]
         assert recorded(back)["mutations"] == 1
         with pytest.raises(NotReconciled, match="mutations lacks events of the topic mutation"):
@@ -123,7 +120,7 @@ def test_a_log_that_is_behind_says_which_topics_to_send_again(
     assert new.command(monkeypatch, "restore", str(backup), "--json") == 0
     steps = json.loads(capsys.readouterr().out.splitlines()[-1])["next"]
     topics = [step.removeprefix("run `imbang republish ").partition("`")[0] for step in steps[:-1]]
-    assert topics == ["authority", "identity", "mutation", "personnel", "workload"]
+    assert topics == ["authority", "identity", "personnel", "workload"]
     for topic in topics:
         assert new.command(monkeypatch, "republish", topic) == 0
     with new.town(new=False) as back:
@@ -146,7 +143,3 @@ def test_an_event_behind_many_watermarks_is_seen(behind: tuple[Place, Any]) -> N
             conn.execute(sa.delete(event).where(event.c.type == "authority.holder_appointed"))
         with pytest.raises(NotReconciled, match="personnel lacks events of the topic authority"):
             require_whole(back.app.databases, back.app.services)
-
-
-def with_services(app: Application, services: list[Service]) -> Application:
-    return replace(app, services=services)
