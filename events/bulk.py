@@ -11,53 +11,24 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Dialect
 
 from events import binary, statements
+from events.columns import Conversions, Row, conversions_of, converted, for_driver, kinds_of
+from events.columns import Id as Id
+from events.columns import Instant as Instant
 from events.wire import Reply, Wire
 
-Row = tuple[Any, ...]
-#: Places in a row whose values the driver has in another form, each with its conversion.
-Conversions = Sequence[tuple[int, Callable[[Any], Any]]]
 #: A statement with one parameter, a list; the type of its values; and how to read the rows it finds.
 Question = tuple[str, str, Conversions]
 
 #: The wire last used through a connection of SQLAlchemy.
 _wires: WeakKeyDictionary[Connection, Wire] = WeakKeyDictionary()
-
-#: A UUID in text form; native on PostgreSQL.
-Id = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """A moment, always aware and in UTC: timestamptz on PostgreSQL, sortable ISO text on SQLite."""
-
-    impl = sa.String(27)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(sa.String(27))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            return datetime.fromisoformat(value)
-        return value.astimezone(UTC)  # type: ignore[no-any-return]
 
 
 class Found:
@@ -76,7 +47,7 @@ class Found:
     def _fetched(self) -> list[Row]:
         if self._rows is None:
             with _translated(self._conn):
-                self._rows = list(_converted(self._fetch(), self._conversions))
+                self._rows = list(converted(self._fetch(), self._conversions))
         return self._rows
 
 
@@ -144,10 +115,13 @@ def claim(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Colle
         return Found(conn, tuple)
     names, dialect = tuple(columns), conn.dialect
     conflict = f' ON CONFLICT DO NOTHING RETURNING "{names[0]}"'
-    conversions = _conversions(table, names[:1], dialect, "result_processor")
+    conversions = conversions_of(table, names[:1], dialect, "result_processor")
     if dialect.name == "postgresql":
         return Found(conn, _insert_arrays(conn, table, names, rows, conflict).rows, conversions)
-    statement, bound = statements.insert_values(table, names) + conflict, _bound(table, names, dialect, rows)
+    statement, bound = (
+        statements.insert_values(table, names) + conflict,
+        for_driver(table, names, dialect, rows),
+    )
     with _translated(conn):
         new = [key for row in bound for key in _driver(conn).execute(statement, row).fetchall()]
     return Found(conn, lambda: new, conversions)
@@ -159,12 +133,12 @@ def delete(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Coll
         return
     names, dialect = tuple(columns), conn.dialect
     if dialect.name == "postgresql":
-        kinds = _types(table, names, dialect)
+        kinds = kinds_of(table, names, dialect)
         _put(conn, statements.delete_arrays(table, names, kinds), kinds, zip(*rows, strict=True))
     else:
         match = " AND ".join(f'"{c}" = ?' for c in names)
         with _translated(conn):
-            bound = _bound(table, names, dialect, rows)
+            bound = for_driver(table, names, dialect, rows)
             _driver(conn).executemany(f'DELETE FROM "{table.name}" WHERE {match}', bound)
 
 
@@ -219,14 +193,14 @@ def _insert(conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Col
     else:
         with _translated(conn):
             _driver(conn).executemany(
-                statements.insert_values(table, names) + tail, _bound(table, names, dialect, rows)
+                statements.insert_values(table, names) + tail, for_driver(table, names, dialect, rows)
             )
 
 
 def _insert_arrays(
     conn: Connection, table: sa.Table, names: tuple[str, ...], rows: Collection[Row], tail: str
 ) -> Reply:
-    kinds = _types(table, names, conn.dialect)
+    kinds = kinds_of(table, names, conn.dialect)
     if len(rows) == 1:  # a row by itself costs half of arrays of one
         (row,) = rows
         return _put(conn, statements.insert_row(table, names, kinds) + tail, kinds, row, binary.value)
@@ -235,23 +209,23 @@ def _insert_arrays(
 
 @cache
 def _looking_up(
-    table: sa.Table, key: str, columns: tuple[str, ...], dialect: Dialect, lock: bool, via: sa.Column[Any] | None
+    table: sa.Table, key: str, names: tuple[str, ...], dialect: Dialect, lock: bool, via: sa.Column[Any] | None
 ) -> Question:
     tail = f' ORDER BY "{key}"' + (" FOR UPDATE" if lock and dialect.name == "postgresql" else "")
-    statement, kind = _among(table, key, statements.quoted(columns), tail, dialect, via)
-    return statement, kind, _conversions(table, columns, dialect, "result_processor")
+    statement, kind = _among(table, key, statements.quoted(names), tail, dialect, via)
+    return statement, kind, conversions_of(table, names, dialect, "result_processor")
 
 
 @cache
-def _looking_for_newest(table: sa.Table, key: str, order: str, columns: tuple[str, ...], dialect: Dialect) -> Question:
-    (kind,) = _types(table, (key,), dialect)
+def _looking_for_newest(table: sa.Table, key: str, order: str, names: tuple[str, ...], dialect: Dialect) -> Question:
+    (kind,) = kinds_of(table, (key,), dialect)
     wanted = f"unnest($1::{kind}[]) wanted(value)" if dialect.name == "postgresql" else "json_each(?) wanted"
     greatest = f'SELECT max("{order}") FROM "{table.name}" WHERE "{key}" = wanted.value'
     statement = (
-        f'SELECT {statements.quoted(columns)} FROM {wanted} JOIN "{table.name}" t '
+        f'SELECT {statements.quoted(names)} FROM {wanted} JOIN "{table.name}" t '
         f'ON t."{key}" = wanted.value AND t."{order}" = ({greatest})'
     )
-    return statement, kind, _conversions(table, columns, dialect, "result_processor")
+    return statement, kind, conversions_of(table, names, dialect, "result_processor")
 
 
 @cache
@@ -260,7 +234,7 @@ def _among(
 ) -> tuple[str, str]:
     """The text of a question about the rows whose `key` is among some values, and the type of these."""
     given, name = (table, key) if via is None else (via.table, statements.primary_key(via.table)[0])
-    (kind,) = _types(given, (name,), dialect)
+    (kind,) = kinds_of(given, (name,), dialect)
     among = f"= ANY($1::{kind}[])" if dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
     if via is not None:
         among = f'IN (SELECT "{via.name}" FROM "{given.name}" WHERE "{name}" {among})'
@@ -300,44 +274,6 @@ def _wire(conn: Connection) -> Wire:
         kept = conn.connection.info  # stays with the driver's connection in the pool, as its prepared statements do
         wire = _wires[conn] = kept.get(Wire) or kept.setdefault(Wire, Wire(driver))
     return wire
-
-
-@cache
-def _types(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, ...]:
-    """Types for casts. Text has no length there: a cast would cut what is too long, where an insert refuses it."""
-    compiled = (table.c[n].type.compile(dialect=dialect) for n in names)
-    return tuple("text" if t.startswith(("VARCHAR", "TEXT")) else t for t in compiled)
-
-
-@cache
-def _conversions(table: sa.Table, names: tuple[str, ...], dialect: Dialect, direction: str) -> Conversions:
-    """What SQLAlchemy's types do to values on their way to the driver, or back."""
-    found = []
-    for i, name in enumerate(names):
-        of = table.c[name].type.dialect_impl(dialect)
-        if isinstance(of, sa.Float | sa.LargeBinary):
-            continue  # floats and bytes to every driver
-        convert = of.bind_processor(dialect) if direction == "bind_processor" else of.result_processor(dialect, None)
-        if convert is not None:
-            found.append((i, convert))
-    return found
-
-
-def _bound(table: sa.Table, names: tuple[str, ...], dialect: Dialect, rows: Collection[Row]) -> Collection[Row]:
-    """Rows as SQLite's driver wants them."""
-    return _converted(rows, _conversions(table, names, dialect, "bind_processor"))
-
-
-def _converted(rows: Collection[Row], conversions: Conversions) -> Collection[Row]:
-    if not conversions:
-        return rows
-    converted = []
-    for row in rows:
-        values = list(row)
-        for i, convert in conversions:
-            values[i] = convert(values[i])
-        converted.append(tuple(values))
-    return converted
 
 
 def _driver(conn: Connection) -> Any:
