@@ -247,7 +247,7 @@ def down(arguments: argparse.Namespace) -> int:
 
 @command("bench")
 def bench(arguments: argparse.Namespace) -> int:
-    """Measure the engine against its yardsticks: a table, and bench.json. Areas: engine."""
+    """Measure the engine against its yardsticks: a table, and bench.json. Areas: engine, http."""
     sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks lie beside the tests, not in the installed packages
     from tests.bench import command as benchmarks
 
@@ -307,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == "republish":
             sub.add_argument("topic", choices=sorted(TOPICS))
         if name == "bench":
-            sub.add_argument("area", nargs="?", choices=("engine",), default="engine")
+            sub.add_argument("area", nargs="?", choices=("engine", "http"), default="engine")
             sub.add_argument("--cases", type=int, default=2000, help="cases that a round gives to each contestant")
             sub.add_argument("--rounds", type=int, default=5)
         if name == "clock":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import report, runner
+from tests.bench import http, report, runner
 
 OUTPUT = Path("bench.json")
 
@@ -23,6 +23,7 @@ def engine(cases: int, rounds: int, told: Told) -> dict[str, Any]:
 #: Area -> what measures it and what makes lines for people of its figures.
 AREAS: dict[str, Callable[[int, int, Told], dict[str, Any]]] = {"engine": engine}
 TABLES = {"engine": report.table}
+AREAS["http"], TABLES["http"] = http.measure, report.table
 
 
 def run(area: str, cases: int, rounds: int) -> dict[str, Any]:

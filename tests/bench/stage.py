@@ -1,0 +1,87 @@
+"""Servers of a benchmark's own, in a directory that is gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from deploy.native import Kafka, Postgres, Server
+from services.config import Config, driver
+from services.db import Databases
+from services.migrate import migrate
+from services.mutations import SERVICE
+from services.service import Service
+from tests.bench import town
+from tests.bench.runner import SETTINGS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Stage:
+    """A directory for the processes of a benchmark, with a PostgreSQL cluster that keeps what it acknowledges."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.postgres = Postgres(directory / "postgres", SETTINGS)
+        self.kafka = Kafka(directory / "kafka")
+
+    def database(self, name: str) -> str:
+        """The URL of a new, empty database."""
+        with psycopg.connect(self.postgres.url(), autocommit=True) as conn:
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(f"bench_{name}")))
+        return self.postgres.url(f"bench_{name}")
+
+    def vacuum(self, urls: Sequence[str]) -> None:
+        """Leave databases as they are when they have been in use for a while."""
+        for url in urls:
+            with psycopg.connect(url, autocommit=True) as conn:
+                conn.execute("VACUUM ANALYZE")
+
+
+@contextmanager
+def staged(*, kafka: bool = False) -> Iterator[Stage]:
+    """A stage with its servers running; nothing is left behind."""
+    directory = Path(tempfile.mkdtemp(prefix="imbang-bench-"))
+    directory.chmod(0o711)  # PostgreSQL runs as another user
+    stage = Stage(directory)
+    servers: list[Server] = [stage.postgres, *([stage.kafka] if kafka else [])]
+    try:
+        for server in servers:
+            server.start()
+        yield stage
+    finally:
+        for server in reversed(servers):
+            server.kill()
+        shutil.rmtree(directory)
+
+
+def settle(config: Config, services: Sequence[Service], people: int) -> None:
+    """Migrate the database of these services and write the benchmark's town into it."""
+    databases = Databases(config)
+    migrate(databases, services)
+    with databases.writer(SERVICE.name).begin() as conn:
+        town.settle(conn, people)
+    databases.close()
+
+
+def refresh(url: str) -> None:
+    """Make what the service knows of offices fresh, for the minute in which it may judge by it."""
+    with psycopg.connect(url) as conn:
+        conn.execute(
+            "INSERT INTO mutations_log_position (topic, part, next, fresh_at) VALUES ('authority', 0, 0, now())"
+            " ON CONFLICT (topic, part) DO UPDATE SET fresh_at = now()"
+        )
+
+
+def settings(url: str, log: str, directory: Path) -> Config:
+    """How a process of the benchmark is set up."""
+    return Config(database_url=driver(url), event_log_url=log, secret_key="for the benchmark only", directory=directory)
+
+
+Told = Callable[[str], None]
