@@ -12,7 +12,6 @@ import os
 import statistics
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,8 +35,6 @@ from tests.bench.report import Goal
 from tests.bench.stage import Stage, Told, refresh, settings, settle, staged
 
 CLIENTS = 16
-#: A round is this much less work than the `--cases` of the engine.
-FEWER = 20
 #: Empty requests for each command: they are quicker.
 MORE = 3
 SERVICES = (identity.SERVICE, mutations.SERVICE)
@@ -110,8 +107,8 @@ class Web:
 
 
 def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
-    """The area `http` of bench.json; `cases` as for the engine."""
-    each = max(1, cases // FEWER // CLIENTS)
+    """The area `http` of bench.json; `cases` of a round, shared out among the clients."""
+    each = max(1, cases // CLIENTS)
     with staged() as stage:
         web = Web(stage, each * CLIENTS * (rounds + 1))
         try:
