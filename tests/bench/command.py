@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import http, kafka, report, runner
+from tests.bench import http, kafka, report, rivals, runner
 
 OUTPUT = Path("bench.json")
 
@@ -25,17 +25,20 @@ AREAS: dict[str, Callable[[int, int, Told], dict[str, Any]]] = {
     "engine": engine,
     "http": http.measure,
     "kafka": kafka.measure,
+    "peers": rivals.measure,
 }
 TABLES = {
     "engine": report.table,
     "http": report.table,
     "kafka": report.table,
+    "peers": rivals.table,
 }
 #: How much work an area is given if nothing else is said: cases a round, or what the area counts.
 WORK = {
     "engine": 2000,
     "http": 96,
     "kafka": 2000,
+    "peers": 2000,
 }
 
 

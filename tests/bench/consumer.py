@@ -1,4 +1,4 @@
-"""What `imbang bench kafka` measures: a process of the service `mutations` to which the steps of the flow come by Kafka.
+"""What `imbang bench kafka` measures: a process of the service `mutations` to which the steps come by Kafka.
 
 The product takes commands at its doors and events from the log. Here a step comes as an event: one subscription more
 hands it to the handler of commands as it is. Reader, inbox, committer, decision, outbox and relay are the product's.

@@ -1,7 +1,8 @@
 """Messages of the flow on their way into Kafka: all at once, or at random moments at a rate, whatever the engine does.
 
-`python -m tests.bench.sender SERVERS TOPIC RATE` reads a list of `Sent` as JSON from standard input, and writes when each
-message was meant to be sent, by its id, to standard output. A process of its own, so that its CPU is nobody else's.
+`python -m tests.bench.sender SERVERS TOPIC RATE` reads a list of `Sent` as JSON from standard input, and writes when
+each message was meant to be sent, by its id, to standard output. It is a process of its own, so that no engine pays for
+it.
 """
 
 from __future__ import annotations
