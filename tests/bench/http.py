@@ -12,10 +12,11 @@ import os
 import statistics
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
-import psycopg
+import sqlalchemy as sa
 
 from deploy.native import free_ports
 from events import ids
@@ -23,6 +24,7 @@ from services import identity, mutations
 from services.app import Application, assemble
 from services.batch import Batch
 from services.config import EMBEDDED_LOG
+from services.db import Databases
 from services.identity import credentials
 from services.identity.commands import IssueKey, OpenAccount
 from services.mutations.api import INTERNAL
@@ -32,7 +34,7 @@ from tests.bench.clients import Asked, apart
 from tests.bench.door import Door
 from tests.bench.gauges import ratio
 from tests.bench.report import Goal
-from tests.bench.stage import Stage, Told, refresh, settings, settle, staged
+from tests.bench.stage import Told, refresh, settings, settle, staged
 
 CLIENTS = 16
 #: Empty requests for each command: they are quicker.
@@ -50,15 +52,14 @@ class Program:
 class Web:
     """The two doors, and the programs that have signed in at the real one."""
 
-    def __init__(self, stage: Stage, people: int):
-        self.url = stage.database("http")
-        config = settings(self.url, EMBEDDED_LOG, stage.directory)
+    def __init__(self, directory: Path, url: str, people: int):
+        self.config = config = settings(url, EMBEDDED_LOG, directory)
         settle(config, SERVICES, people)
-        told = {"DATABASE_URL": self.url, "IMBANG_SECRET_KEY": config.secret_key}
+        told = {"DATABASE_URL": url, "IMBANG_SECRET_KEY": config.secret_key}
         told["IMBANG_SERVICES"] = ",".join(s.name for s in SERVICES)
         ports = free_ports(2)
         self.real, self.empty = (
-            Door(stage.directory / kind, port, kind, told) for kind, port in zip(("real", "empty"), ports, strict=True)
+            Door(directory / kind, port, kind, told) for kind, port in zip(("real", "empty"), ports, strict=True)
         )
         app = assemble(config, services=SERVICES)
         self._keys = _keys(app, ["officer", "sekda", *map(flow.person, range(people)), *_heads()])
@@ -83,6 +84,11 @@ class Web:
             requests.append(_request(f"/api/mutations/{path}", fields, told))
         return requests
 
+    def give(self, parts: Sequence[Sequence[str]]) -> Asked:
+        """Let a client give each part of the commands."""
+        refresh(self.config)
+        return apart(self.real.port, parts)
+
     def _signed_in(self, person: str) -> Program:
         if person not in self.programs:
             account, key = self._keys[person]
@@ -96,10 +102,13 @@ class Web:
         return self.programs[person]
 
     def finished(self) -> int:
-        with psycopg.connect(self.url) as conn:
-            row = conn.execute("SELECT count(*) FROM mutations_case WHERE state = 'PLACED' AND version = 6").fetchone()
-        assert row is not None
-        return int(row[0])
+        """How many cases went all the way."""
+        placed = "SELECT count(*) FROM mutations_case WHERE state = 'PLACED' AND version = 6"
+        databases = Databases(self.config)
+        with databases.reader(mutations.SERVICE.name).connect() as conn:
+            found = conn.scalar(sa.text(placed)) or 0
+        databases.close()
+        return found
 
     def close(self) -> None:
         for door in (self.real, self.empty):
@@ -110,7 +119,7 @@ def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
     """The area `http` of bench.json; `cases` of a round, shared out among the clients."""
     each = max(1, cases // CLIENTS)
     with staged() as stage:
-        web = Web(stage, each * CLIENTS * (rounds + 1))
+        web = Web(stage.directory, stage.database("http"), each * CLIENTS * (rounds + 1))
         try:
             answered, empty = _rounds(web, each, rounds, told)
         finally:
@@ -125,10 +134,9 @@ def _rounds(web: Web, each: int, rounds: int, told: Told) -> tuple[list[Asked], 
         told(f"round {number} of {rounds}")
         first = number * each * CLIENTS
         parts = [web.commands(flow.messages(each, first + client * each)) for client in range(CLIENTS)]
-        nothing = [[_request("/", {}, {})] * (MORE * len(part)) for part in parts]
-        refresh(web.url)
-        answered.append(apart(web.real.port, parts))
-        empty.append(apart(web.empty.port, nothing))
+        empties = [nothing(MORE * len(part)) for part in parts]
+        answered.append(web.give(parts))
+        empty.append(apart(web.empty.port, empties))
     done, wanted = web.finished(), each * CLIENTS * (rounds + 1)
     if done != wanted:
         raise AssertionError(f"{done} cases finished, not {wanted}")
@@ -159,6 +167,11 @@ def figures(answered: Sequence[Asked], empty: Sequence[Asked]) -> dict[str, Any]
             "load_average": round(os.getloadavg()[0], 1),
         },
     }
+
+
+def nothing(times: int, path: str = "/") -> list[str]:
+    """Requests without content, with headers as a command's."""
+    return [_request(path, {}, {})] * times
 
 
 def _heads() -> list[str]:

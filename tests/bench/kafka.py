@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -37,14 +38,14 @@ PROCESSES = {"one": 1, "two": 2}
 class Contestant:
     """So many processes of the engine, on a database and topics of their own."""
 
-    def __init__(self, stage: Stage, name: str, processes: int, people: int):
-        self.server, self.prefix, self.url = stage.kafka.address, f"{name}.", stage.database(name)
+    def __init__(self, directory: Path, server: str, url: str, name: str, processes: int, people: int):
+        self.server, self.prefix, self.url = server, f"{name}.", url
         log = f"kafka://{self.server}/{self.prefix}"
-        config = settings(self.url, log, stage.directory)
-        settle(config, [consumer.service()], people)
+        self.config = settings(url, log, directory)
+        settle(self.config, [consumer.service()], people)
         self._stamp()
-        told = {"DATABASE_URL": self.url, "EVENT_LOG_URL": log, "IMBANG_SECRET_KEY": config.secret_key}
-        self.processes = [consumer.Consumer(stage.directory / f"{name}-{n}", told) for n in range(processes)]
+        told = {"DATABASE_URL": url, "EVENT_LOG_URL": log, "IMBANG_SECRET_KEY": self.config.secret_key}
+        self.processes = [consumer.Consumer(directory / f"{name}-{n}", told) for n in range(processes)]
         self._reader = KafkaConsumer(
             bootstrap_servers=self.server, enable_auto_commit=False, auto_offset_reset="earliest"
         )
@@ -59,7 +60,7 @@ class Contestant:
         for process in self.processes:
             process.hold()
         send(self.server, f"{self.prefix}{consumer.TOPIC}", messages)
-        refresh(self.url)
+        refresh(self.config)
         began, wanted = time.time(), len(self._heard) + len(messages)
         for process in self.processes:
             process.release()
@@ -68,7 +69,7 @@ class Contestant:
 
     def answer(self, messages: Sequence[Sent]) -> list[float]:
         """From the moment at which a message was meant to be sent to its event's arrival, in seconds; 500 a second."""
-        refresh(self.url)
+        refresh(self.config)
         meant = apart(self.server, f"{self.prefix}{consumer.TOPIC}", RATE, messages)
         heard = self.hear(len(self._heard) + len(messages))
         return [heard[m.id] - meant[m.id] for m in messages[len(messages) // 10 :]]
@@ -136,7 +137,10 @@ class Rounds:
         self.cases, self.rounds, self.steady = cases, rounds, round(RATE * seconds / flow.STEPS)
         people = cases * (rounds + 1) + self.steady
         self.engines = {
-            name: held.enter_context(closing(Contestant(stage, name, n, people))) for name, n in PROCESSES.items()
+            name: held.enter_context(
+                closing(Contestant(stage.directory, stage.kafka.address, stage.database(name), name, n, people))
+            )
+            for name, n in PROCESSES.items()
         }
         self.gauge = held.enter_context(closing(Gauge(stage.postgres.pid or 0, stage.postgres.url())))
         self.readings: dict[str, list[Reading]] = {name: [] for name in (*PROCESSES, "e")}

@@ -56,15 +56,12 @@ PEERS = {
 class Running:
     """A peer's program and the pipe to it (tests/bench/peers/protocol.py)."""
 
-    def __init__(self, stage: Stage, name: str):
-        peer, self.name = PEERS[name], name
-        python, told = environments.python(peer.environment), {"directory": str(stage.directory / name)}
+    def __init__(self, directory: Path, name: str, url: str):
+        peer, self.url = PEERS[name], url
+        python, told = environments.python(peer.environment), {"directory": str(directory / name), "url": url}
         if "{restate_server}" in peer.told:
             told["restate_server"] = str(environments.restate_server())
-        if URL in peer.told:
-            told["url"] = stage.database(name)
-        self.url = told.get("url")
-        self._errors = stage.directory / f"{name}.log"
+        self._errors = directory / f"{name}.log"
         command = [str(python), "-m", f"tests.bench.peers.{peer.program}", *(part.format(**told) for part in peer.told)]
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
@@ -87,6 +84,14 @@ class Running:
             raise Unavailable(f"its program ended: {''.join(words)}")
         told: dict[str, Any] = json.loads(answer)
         return told
+
+    def prove(self) -> None:
+        """Let it take one case, twice: a repeat changes nothing. Raises AssertionError."""
+        case = flow.messages(1)
+        for what in ("all of its case", "each message once"):
+            self.do("take", case)
+            if self.do("finished")["finished"] != 1:
+                raise AssertionError(f"{self.url}: it did not take {what}")
 
     def close(self) -> None:
         """It ends when its input does."""
@@ -119,7 +124,7 @@ class Rounds:
         for name, why in self.skipped.items():
             told(f"left out: {name}: {why}")
         self._round()
-        self.stage.vacuum([*self.urls, *(peer.url for peer in self.peers.values() if peer.url)])
+        self.stage.vacuum([*self.urls, *(peer.url for peer in self.peers.values())])
         self.readings.clear()
         for number in range(1, self.rounds + 1):
             told(f"round {number} of {self.rounds}")
@@ -132,17 +137,12 @@ class Rounds:
             raise AssertionError(f"cases finished by single steps: {wrong}, not {turns * self.lone}")
 
     def _start(self, name: str) -> None:
-        """Start a peer, and see it take one case, twice: a repeat changes nothing."""
+        """Start a peer and see it work, or note why not."""
         with ExitStack() as tried:
             try:
-                peer = tried.enter_context(closing(Running(self.stage, name)))
-                case = flow.messages(1)
-                peer.do("take", case)
-                if peer.do("finished")["finished"] != 1:
-                    raise AssertionError(f"{name} did not finish its case")
-                peer.do("take", case)
-                if peer.do("finished")["finished"] != 1:
-                    raise AssertionError(f"{name} took a message twice")
+                running = Running(self.stage.directory, name, self.stage.database(name))
+                peer = tried.enter_context(closing(running))
+                peer.prove()
             except Unavailable as why:
                 self.skipped[name] = str(why)
             else:
@@ -217,7 +217,7 @@ def figures(run: Rounds) -> dict[str, Any]:
             "cases_a_round": {"engine": run.cases, "d": run.cases // 10, "peers": run.few, "lone": run.lone},
             "cores": os.cpu_count(),
             "load_average": round(os.getloadavg()[0], 1),
-            "pins": {peer.environment: _pins(environments.PINS / f"{peer.environment}.txt") for peer in PEERS.values()},
+            "pins": {peer.environment: environments.pins(peer.environment) for peer in PEERS.values()},
         },
     }
 
@@ -234,7 +234,3 @@ def table(facts: dict[str, Any]) -> Iterable[str]:
 
 def _over(run: Rounds, ours: str, theirs: str, figure: Callable[[Reading], float]) -> float:
     return round(ratio([figure(r) for r in run.readings[ours]], [figure(r) for r in run.readings[theirs]]), 3)
-
-
-def _pins(path: Path) -> str:
-    return " ".join(path.read_text().split())

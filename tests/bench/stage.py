@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from deploy.native import Kafka, Postgres, Server
+from services.clock import DatabaseClock
 from services.config import Config, driver
 from services.db import Databases
 from services.migrate import migrate
@@ -70,13 +71,12 @@ def settle(config: Config, services: Sequence[Service], people: int) -> None:
     databases.close()
 
 
-def refresh(url: str) -> None:
+def refresh(config: Config) -> None:
     """Make what the service knows of offices fresh, for the minute in which it may judge by it."""
-    with psycopg.connect(url) as conn:
-        conn.execute(
-            "INSERT INTO mutations_log_position (topic, part, next, fresh_at) VALUES ('authority', 0, 0, now())"
-            " ON CONFLICT (topic, part) DO UPDATE SET fresh_at = now()"
-        )
+    databases = Databases(config)
+    with databases.writer(SERVICE.name).begin() as conn:
+        town.refresh(conn, DatabaseClock().read(conn).wall)
+    databases.close()
 
 
 def settings(url: str, log: str, directory: Path) -> Config:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 PLACE = ROOT / "var" / "peers"
-PINS = Path(__file__).parent / "requirements"
 #: The server of Restate comes as a package of npm.
 RESTATE = "@restatedev/restate-server@1.7.12"
 
@@ -19,16 +18,26 @@ class Unavailable(Exception):
     """A peer cannot be had on this machine; the message says why."""
 
 
+def built(name: str) -> bool:
+    """Whether a peer's environment is there, with these pins."""
+    stamp = PLACE / name / "built"
+    return stamp.exists() and stamp.read_text() == _pins(name).read_text()
+
+
+def pins(name: str) -> str:
+    """What the environment holds, in one line."""
+    return " ".join(_pins(name).read_text().split())
+
+
 def python(name: str) -> Path:
     """The interpreter of a peer's environment. Raises Unavailable."""
-    place, pins = PLACE / name, (PINS / f"{name}.txt").read_text()
-    built = place / "built"
-    if not built.exists() or built.read_text() != pins:
+    place = PLACE / name
+    if not built(name):
         shutil.rmtree(place, ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(place)])
         quiet = ["--quiet", "--disable-pip-version-check"]
-        _run([f"{place}/bin/python", "-m", "pip", *quiet, "install", "--requirement", f"{PINS}/{name}.txt"])
-        built.write_text(pins)
+        _run([f"{place}/bin/python", "-m", "pip", *quiet, "install", "--requirement", str(_pins(name))])
+        shutil.copy(_pins(name), place / "built")
     return place / "bin" / "python"
 
 
@@ -43,6 +52,10 @@ def restate_server() -> Path:
     if not found:
         raise Unavailable(f"{RESTATE} has no program for this machine")
     return found[0]
+
+
+def _pins(name: str) -> Path:
+    return Path(__file__).parent / "requirements" / f"{name}.txt"
 
 
 def _server(place: Path) -> list[Path]:
