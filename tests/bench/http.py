@@ -34,7 +34,7 @@ from tests.bench.clients import Asked, apart
 from tests.bench.door import Door
 from tests.bench.gauges import ratio
 from tests.bench.report import Goal
-from tests.bench.stage import Told, refresh, settings, settle, staged
+from tests.bench.stage import Told, fresh, settings, settle, staged
 
 CLIENTS = 16
 #: Empty requests for each command: they are quicker.
@@ -86,8 +86,8 @@ class Web:
 
     def give(self, parts: Sequence[Sequence[str]]) -> Asked:
         """Let a client give each part of the commands."""
-        refresh(self.config)
-        return apart(self.real.port, parts)
+        with fresh(self.config):
+            return apart(self.real.port, parts)
 
     def _signed_in(self, person: str) -> Program:
         if person not in self.programs:

@@ -28,7 +28,7 @@ from tests.bench.reference_e import Bound, Sizes
 from tests.bench.report import Goal
 from tests.bench.runner import BATCH, in_batches
 from tests.bench.sender import PARTITIONS, Sent, apart, send, wrapped
-from tests.bench.stage import Stage, Told, refresh, settings, settle, staged
+from tests.bench.stage import Stage, Told, fresh, settings, settle, staged
 
 #: Messages a second of the open loop, and how many seconds it lasts; its first tenth is not counted.
 RATE, SECONDS = 500, 30
@@ -60,18 +60,18 @@ class Contestant:
         for process in self.processes:
             process.hold()
         send(self.server, f"{self.prefix}{consumer.TOPIC}", messages)
-        refresh(self.config)
-        began, wanted = time.time(), len(self._heard) + len(messages)
-        for process in self.processes:
-            process.release()
-        heard = self.hear(wanted)
+        with fresh(self.config):
+            began, wanted = time.time(), len(self._heard) + len(messages)
+            for process in self.processes:
+                process.release()
+            heard = self.hear(wanted)
         return max(heard[m.id] for m in messages) - began
 
     def answer(self, messages: Sequence[Sent]) -> list[float]:
         """From the moment at which a message was meant to be sent to its event's arrival, in seconds; 500 a second."""
-        refresh(self.config)
-        meant = apart(self.server, f"{self.prefix}{consumer.TOPIC}", RATE, messages)
-        heard = self.hear(len(self._heard) + len(messages))
+        with fresh(self.config):
+            meant = apart(self.server, f"{self.prefix}{consumer.TOPIC}", RATE, messages)
+            heard = self.hear(len(self._heard) + len(messages))
         return [heard[m.id] - meant[m.id] for m in messages[len(messages) // 10 :]]
 
     def hear(self, wanted: int) -> dict[str, float]:

@@ -209,7 +209,9 @@ def figures(run: Rounds) -> dict[str, Any]:
         if name.startswith("dbos")
     ]
     return {
-        "peers": {name: of(name) for name in ("engine", "d", *run.peers)},
+        "engine": of("engine"),
+        "reference_d": of("d"),
+        "peers": {name: of(name) for name in run.peers},
         "left_out": run.skipped,
         "goals": [goal.facts() for goal in goals],
         "conditions": {
@@ -225,7 +227,7 @@ def figures(run: Rounds) -> dict[str, Any]:
 def table(facts: dict[str, Any]) -> Iterable[str]:
     """Lines for people: the goals, what each did, and who was left out."""
     yield from report.table({"goals": facts["goals"]})
-    for name, found in facts["peers"].items():
+    for name, found in {**{n: facts[n] for n in ("engine", "reference_d")}, **facts["peers"]}.items():
         told = f"{found['steps_per_s']:>10.0f} steps/s, ours {found['ratio']:>6.1f} times as many"
         yield f"{name:20}{told}, {found['cpu_us_per_step']:>8.0f} µs CPU a step, lone p50 {found['lone_p50_ms']:.1f} ms"
     for name, why in facts["left_out"].items():

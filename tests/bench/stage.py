@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from services.db import Databases
 from services.migrate import migrate
 from services.mutations import SERVICE
 from services.service import Service
+from services.steps import BEAT
 from tests.bench import town
 from tests.bench.runner import SETTINGS
 
@@ -71,12 +73,28 @@ def settle(config: Config, services: Sequence[Service], people: int) -> None:
     databases.close()
 
 
-def refresh(config: Config) -> None:
-    """Make what the service knows of offices fresh, for the minute in which it may judge by it."""
-    databases = Databases(config)
-    with databases.writer(SERVICE.name).begin() as conn:
-        town.refresh(conn, DatabaseClock().read(conn).wall)
-    databases.close()
+@contextmanager
+def fresh(config: Config) -> Iterator[None]:
+    """Keep what the service knows of offices fresh, as the watermarks of `personnel` would."""
+    databases, ended = Databases(config), threading.Event()
+
+    def refresh() -> None:
+        with databases.writer(SERVICE.name).begin() as conn:
+            town.refresh(conn, DatabaseClock().read(conn).wall)
+
+    def go_on() -> None:
+        while not ended.wait(BEAT.total_seconds()):
+            refresh()
+
+    refresh()
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        databases.close()
 
 
 def settings(url: str, log: str, directory: Path) -> Config:
