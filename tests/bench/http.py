@@ -153,7 +153,10 @@ def figures(answered: Sequence[Asked], empty: Sequence[Asked]) -> dict[str, Any]
         "http_commands_per_s": middle(lambda a: a.rate, answered),
         "http_empty_per_s": middle(lambda a: a.rate, empty),
         "share": round(share, 3),
-        "latency_ms": {n: middle(lambda a, q=q: a.quantile(q), answered) for n, q in (("p50", 0.5), ("p99", 0.99))},
+        "latency_ms": {
+            "p50": middle(lambda a: a.quantile(0.5), answered),
+            "p99": middle(lambda a: a.quantile(0.99), answered),
+        },
         "clients_cpu_us": {
             "command": middle(lambda a: a.cpu / len(a.waits) * 1e6, answered),
             "empty": middle(lambda a: a.cpu / len(a.waits) * 1e6, empty),

@@ -155,7 +155,8 @@ class Rounds:
         bound = self.held.enter_context(closing(Bound(bound_url, one.sizes())))
         self._bound(bound)
         self.stage.vacuum([bound_url, *(engine.url for engine in self.engines.values())])
-        for read in (*self.readings.values(), self.broker):
+        self.broker.clear()
+        for read in self.readings.values():
             read.clear()
         for number in range(1, self.rounds + 1):
             told(f"round {number} of {self.rounds}")
@@ -172,11 +173,13 @@ class Rounds:
 
     def _engines(self, number: int) -> None:
         for name, engine in self.engines.items():
-            messages = wrapped(flow.messages(self.cases, number * self.cases))
-            before, broker, took = engine.cpu(), self._broker(), []
-            reading = self.gauge.measure(len(messages), lambda e=engine, m=messages, t=took: t.append(e.take(m)) or t)
-            self.readings[name].append(replace(reading, seconds=took[0], python=engine.cpu() - before))
-            self.broker.append((self._broker() - broker) / len(messages))
+            self._engine(name, engine, wrapped(flow.messages(self.cases, number * self.cases)))
+
+    def _engine(self, name: str, engine: Contestant, messages: Sequence[Sent]) -> None:
+        python, broker = engine.cpu(), self._broker()
+        reading = self.gauge.measure(len(messages), lambda: [engine.take(messages)])
+        self.readings[name].append(replace(reading, seconds=reading.waits[0], python=engine.cpu() - python))
+        self.broker.append((self._broker() - broker) / len(messages))
 
     def _bound(self, bound: Bound) -> None:
         queued = flow.messages(self.cases)

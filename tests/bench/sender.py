@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kafka import KafkaProducer
 
@@ -93,7 +93,7 @@ def apart(server: str, topic: str, rate: float, messages: Sequence[Sent]) -> dic
     return meant
 
 
-def _give(producer: KafkaProducer, topic: str, m: Sent) -> object:
+def _give(producer: KafkaProducer, topic: str, m: Sent) -> Any:
     return producer.send(topic, m.value.encode(), key=m.key.encode(), headers=HEADERS, partition=m.part)
 
 
