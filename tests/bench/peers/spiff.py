@@ -46,7 +46,7 @@ class Workflows(Program):
             name = registry.typenames[type(self.spec)]
             registry.convert_to_dict[name] = lambda spec: {"name": spec.name, "typename": name}
             registry.convert_from_dict[name] = lambda kept: self.spec
-        self.serializer = BpmnWorkflowSerializer(registry=registry)
+        self.serializer = BpmnWorkflowSerializer(registry)
 
     def give(self, message: Message) -> None:
         with self.conn.begin():
