@@ -10,10 +10,10 @@ FAULTS ?= 200
 FAST := not (postgres or kafka or browser or spin)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up down test check stories bench soak chaos provision lock
+.PHONY: help run demo up down test check stories bench bench-peers soak chaos provision lock
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/runtime ## serve the sample province on http://127.0.0.1:8000
 	$(BIN)/imbang run --demo
@@ -46,6 +46,9 @@ chaos: .venv/dev provision ## a cluster under load, struck by FAULTS real faults
 
 bench: .venv/dev provision ## measure the engine against its yardsticks, on its own PostgreSQL; writes bench.json
 	@$(BIN)/imbang bench
+
+bench-peers: .venv/dev provision ## measure it against other durable engines, each in an environment under var/peers
+	@$(BIN)/imbang bench peers
 
 provision: ## install what the machine lacks: Debian packages (as root), the jars of Kafka (by Maven)
 	@$(PYTHON) -m deploy.provision

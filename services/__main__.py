@@ -46,6 +46,8 @@ FAILURES = (
     backup.NotBackedUp,
     restore.NotRestored,
 )
+#: The areas of the benchmark, as tests/bench/command.py has them.
+BENCHES = ("engine", "http", "kafka", "peers")
 
 
 def command(name: str) -> Callable[[Command], Command]:
@@ -243,7 +245,7 @@ def down(arguments: argparse.Namespace) -> int:
 
 @command("bench")
 def bench(arguments: argparse.Namespace) -> int:
-    """Measure the engine against its yardsticks: a table, and bench.json. Areas: engine."""
+    """Measure an area against its goals: a table, and bench.json beside what other areas left there."""
     sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks lie beside the tests, not in the installed packages
     from tests.bench import command as benchmarks
 
@@ -325,8 +327,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sub.add_argument("--reconcile", action="store_true", help="take back what the log holds beyond the backup")
             sub.add_argument("--other-keys", action="store_true", help="the keys of the time of the backup are lost")
         if name == "bench":
-            sub.add_argument("area", nargs="?", choices=("engine",), default="engine")
-            sub.add_argument("--cases", type=int, default=2000, help="cases that a round gives to each contestant")
+            sub.add_argument("area", nargs="?", choices=BENCHES, default="engine")
+            sub.add_argument("--cases", type=int, help="how much: cases a round, or what the area counts (its default)")
             sub.add_argument("--rounds", type=int, default=5)
         if name == "clock":
             sub.add_argument("--confirm", action="store_true", help="the clock is right: timers go on from now")

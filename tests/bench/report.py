@@ -33,6 +33,10 @@ class Goal:
         bound = f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
         return bound + (f" ({self.stretch:g})" if self.stretch is not None else "")
 
+    def facts(self) -> dict[str, Any]:
+        """As bench.json holds it."""
+        return {"measure": self.measure, "goal": self.asked, "value": round(self.value, 3), "met": self.met}
+
 
 def figures(run: Rounds) -> dict[str, Any]:
     """The area `engine` of bench.json."""
