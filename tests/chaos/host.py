@@ -25,7 +25,7 @@ def no_disk() -> str:
         mounted = mount(Path(place), "64k")
         if not mounted.returncode:
             unmount(Path(place))
-    return mounted.stderr.strip() if mounted.returncode else ""
+    return mounted.stderr.partition("\n")[0] if mounted.returncode else ""
 
 
 def no_faketime() -> str:
