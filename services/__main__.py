@@ -36,6 +36,8 @@ Command = Callable[[argparse.Namespace], int]
 COMMANDS: dict[str, Command] = {}
 #: Seconds that requests in hand have to end when the process is told to stop.
 GRACE = 10
+#: The areas of the benchmark, as tests/bench/command.py has them.
+BENCHES = ("engine", "growth")
 
 
 def command(name: str) -> Callable[[Command], Command]:
@@ -247,7 +249,7 @@ def down(arguments: argparse.Namespace) -> int:
 
 @command("bench")
 def bench(arguments: argparse.Namespace) -> int:
-    """Measure the engine against its yardsticks: a table, and bench.json. Areas: engine."""
+    """Measure an area against its goals: a table, and bench.json beside what other areas left there."""
     sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks lie beside the tests, not in the installed packages
     from tests.bench import command as benchmarks
 
@@ -307,8 +309,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == "republish":
             sub.add_argument("topic", choices=sorted(TOPICS))
         if name == "bench":
-            sub.add_argument("area", nargs="?", choices=("engine",), default="engine")
-            sub.add_argument("--cases", type=int, default=2000, help="cases that a round gives to each contestant")
+            sub.add_argument("area", nargs="?", choices=BENCHES, default="engine")
+            sub.add_argument("--cases", type=int, help="how much: cases a round, or what the area counts (its default)")
             sub.add_argument("--rounds", type=int, default=5)
         if name == "clock":
             sub.add_argument("--confirm", action="store_true", help="the clock is right: timers go on from now")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import report, runner
+from tests.bench import growth, report, runner
 
 OUTPUT = Path("bench.json")
 
@@ -21,13 +21,24 @@ def engine(cases: int, rounds: int, told: Told) -> dict[str, Any]:
 
 
 #: Area -> what measures it and what makes lines for people of its figures.
-AREAS: dict[str, Callable[[int, int, Told], dict[str, Any]]] = {"engine": engine}
-TABLES = {"engine": report.table}
+AREAS: dict[str, Callable[[int, int, Told], dict[str, Any]]] = {
+    "engine": engine,
+    "growth": growth.measure,
+}
+TABLES = {
+    "engine": report.table,
+    "growth": report.table,
+}
+#: How much work an area is given if nothing else is said: cases a round, or what the area counts.
+WORK = {
+    "engine": 2000,
+    "growth": 100_000,
+}
 
 
-def run(area: str, cases: int, rounds: int) -> dict[str, Any]:
+def run(area: str, cases: int | None, rounds: int) -> dict[str, Any]:
     """Measure an area; returns its figures by its name. Progress goes to standard error."""
-    measured = {area: AREAS[area](cases, rounds, lambda line: print(line, file=sys.stderr, flush=True))}
+    measured = {area: AREAS[area](cases or WORK[area], rounds, lambda line: print(line, file=sys.stderr, flush=True))}
     kept: dict[str, Any] = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
     OUTPUT.write_text(json.dumps(kept | measured, indent=2, ensure_ascii=False) + "\n")
     return measured
