@@ -85,6 +85,10 @@ def reacts(event: type[msgspec.Struct] | Literal["*"], handler: Callable[[Tx, Ev
     return Subscription(event, handler, "reacts")
 
 
+Prepare = Callable[["Tx", Sequence[Command | Event | Firing]], None]
+Finish = Callable[["Tx"], None]
+
+
 class Differs(NamedTuple):
     """A table that holds something about a subject which does not follow from its history of `version` events."""
 
@@ -114,8 +118,8 @@ class Service:
     doors: Sequence[Blueprint] = ()
     projections: Sequence[sa.Table] = ()
     append_only: Sequence[sa.Table] = ()
-    prepare: Callable[[Tx, Sequence[Command | Event | Firing]], None] | None = None
-    finish: Callable[[Tx], None] | None = None
+    prepare: Prepare | None = None
+    finish: Finish | None = None
     check: Callable[[Engine], Iterator[Differs]] | None = None
 
     @cached_property
@@ -138,10 +142,10 @@ class Service:
     def revoked(self) -> sa.Table:
         return revocations.table(self.metadata, self.name)
 
-    def projector(self) -> Service:
+    def projector(self, prepare: Prepare | None = None, finish: Finish | None = None) -> Service:
         """This service reduced to its projections, on the same tables: what a rebuild runs."""
         only = [s for s in self.subscriptions if s.kind == "projects"]
-        reduced = replace(self, commands={}, subscriptions=only, prepare=None, finish=None, check=None)
+        reduced = replace(self, commands={}, subscriptions=only, prepare=prepare, finish=finish, check=None)
         tables = ("outbox", "inbox", "timer", "job", *(["revoked"] if self.doors else []))
         vars(reduced).update({name: getattr(self, name) for name in tables})
         return reduced
