@@ -37,7 +37,7 @@ COMMANDS: dict[str, Command] = {}
 #: Seconds that requests in hand have to end when the process is told to stop.
 GRACE = 10
 #: The areas of the benchmark, as tests/bench/command.py has them.
-BENCHES = ("engine", "growth")
+BENCHES = ("engine", "growth", "rebuild", "memory", "idle", "reaction", "drive")
 
 
 def command(name: str) -> Callable[[Command], Command]:

@@ -20,7 +20,7 @@ CASES = 150
 
 def test_a_history_is_what_the_engine_would_have_left(tmp_path: Path) -> None:
     with closing(Engine(f"sqlite:///{tmp_path / 'engine.db'}", history.SAMPLE)) as engine:
-        history.fill(engine, CASES, history.SAMPLE)
+        history.fill(engine.app.databases.writer(SERVICE.name), history.template(), CASES, history.SAMPLE)
         engine.check()
         reader = engine.app.databases.reader(SERVICE.name)
         assert list(check(reader)) == []

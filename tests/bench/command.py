@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import growth, report, runner
+from tests.bench import drive, growth, idle, memory, reaction, rebuild, report, runner
 
 OUTPUT = Path("bench.json")
 
@@ -24,15 +24,30 @@ def engine(cases: int, rounds: int, told: Told) -> dict[str, Any]:
 AREAS: dict[str, Callable[[int, int, Told], dict[str, Any]]] = {
     "engine": engine,
     "growth": growth.measure,
+    "rebuild": rebuild.measure,
+    "memory": memory.measure,
+    "idle": idle.measure,
+    "reaction": reaction.measure,
+    "drive": drive.measure,
 }
 TABLES = {
     "engine": report.table,
     "growth": report.table,
+    "rebuild": report.table,
+    "memory": report.table,
+    "idle": report.table,
+    "reaction": report.table,
+    "drive": report.table,
 }
 #: How much work an area is given if nothing else is said: cases a round, or what the area counts.
 WORK = {
     "engine": 2000,
     "growth": 100_000,
+    "rebuild": 2000,
+    "memory": 100_000,
+    "idle": idle.WATCH,
+    "reaction": 20,
+    "drive": 10_000,
 }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.native import Postgres
+from services.mutations import SERVICE
 from tests.bench import chart, flow, history, report, server
 from tests.bench.chart import Curve, Panel
 from tests.bench.engine import Engine
@@ -58,6 +59,7 @@ def _history(postgres: Postgres, gauge: Gauge, most: int, rounds: int, told: Tol
     """Databases of different pasts, in turn; the order changes from round to round. The first round is not counted."""
     sizes = [0, *(n for n in (10_000, 100_000, 1_000_000) if n < most), most]
     read: Readings = defaultdict(list)
+    molds = history.template()
     with ExitStack() as held:
         engines = {}
         for size in sizes:
@@ -65,7 +67,7 @@ def _history(postgres: Postgres, gauge: Gauge, most: int, rounds: int, told: Tol
             engines[size] = held.enter_context(closing(Engine(url, work)))
             if size:
                 told(f"{size} finished cases")
-                history.fill(engines[size], size, work)
+                history.fill(engines[size].app.databases.writer(SERVICE.name), molds, size, work)
             server.vacuumed(url)
         for number in range(rounds + 1):
             told(f"history, round {number} of {rounds}")

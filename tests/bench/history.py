@@ -1,20 +1,22 @@
 """A database that has seen many cases: every row that the engine leaves of a finished case, many times over.
 
-A few cases are taken to their end by the engine itself and handed to the log. Their rows are the template: the others
-are copies of them under ids and people of their own, with hashes that are right, written in bulk. Only their times are
-those of the template.
+A few cases are taken to their end by the engine itself. Their rows are the template: the history is copies of them,
+under ids and people of their own, with hashes that are right and the entries of the log that they would have, written
+in bulk. Only their times are those of the template.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import cycle, islice
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from events import bulk, envelope, ids
 from events.log import log_entry, log_head
@@ -24,7 +26,7 @@ from services.mutations import SERVICE
 from services.mutations.execute import PREFIX
 from services.mutations.models import Case
 from tests.bench import flow
-from tests.bench.engine import Engine
+from tests.bench.engine import Engine as Contestant
 from tests.bench.runner import COMMITTED, in_batches
 
 TOPIC = "mutation"
@@ -37,6 +39,8 @@ case, event, claim = table(Case), SERVICE.outbox.event, SERVICE.inbox.claim
 KEPT = (event, case, claim)
 
 Row = tuple[Any, ...]
+#: The rows of one case, each with its table.
+Template = list[tuple[sa.Table, list[Any]]]
 
 
 class Ids(dict[Any, Any]):
@@ -64,27 +68,31 @@ class Mold:
         return self.empty.join([given[piece] if n % 2 else piece for n, piece in enumerate(self.pieces)])
 
 
-def fill(engine: Engine, cases: int, people: int) -> None:
-    """Put so many finished cases, at least those of the template, into an empty engine; their people are the first ones
-    of the town, in turn."""
-    engine.refresh()
-    in_batches(engine.take, flow.messages(SAMPLE), COMMITTED)
-    while engine.app.runtime.relay(SERVICE):
-        pass
-    writer = engine.app.databases.writer(SERVICE.name)
+def fill(writer: Engine, molds: Sequence[Template], cases: int, people: int) -> None:
+    """Add so many finished cases, of the first `people` of the town in turn, to a database of the service."""
     with writer.begin() as conn:
-        molds = list(_molds(conn))
         heads = _heads(conn)
     owners = cycle(map(flow.person, range(people)))
-    copies = (list(_copy(mold, Ids(next(owners)))) for mold in islice(cycle(molds), max(0, cases - SAMPLE)))
+    copies = (list(_copy(mold, Ids(next(owners)))) for mold in islice(cycle(molds), cases))
     while chunk := list(islice(copies, CHUNK)):
         with writer.begin() as conn:
             _write(conn, [row for rows in chunk for row in rows], heads)
 
 
-def _molds(conn: Connection) -> Iterator[list[tuple[sa.Table, list[Any]]]]:
-    """The rows of each case of the template."""
-    rows: dict[str, list[tuple[sa.Table, list[Any]]]] = defaultdict(list)
+def template() -> list[Template]:
+    """The rows of some cases that the engine has taken to their end, on a file of its own."""
+    with TemporaryDirectory() as directory:
+        contestant = Contestant(f"sqlite:///{directory}/template.db", SAMPLE)
+        with closing(contestant), contestant.app.databases.reader(SERVICE.name).connect() as conn:
+            contestant.refresh()
+            in_batches(contestant.take, flow.messages(SAMPLE), COMMITTED)
+            contestant.check()
+            return list(_molds(conn))
+
+
+def _molds(conn: Connection) -> Iterator[Template]:
+    """The rows of each case."""
+    rows: dict[str, Template] = defaultdict(list)
     commands: dict[str, str] = {}
     for row in conn.execute(sa.select(event).order_by(event.c.event_id)):
         commands[row.causation] = row.subject
@@ -103,7 +111,7 @@ def _mold(value: Any) -> Any:
     return Mold(pieces) if len(pieces) > 1 else value
 
 
-def _copy(mold: Iterable[tuple[sa.Table, list[Any]]], given: Ids) -> Iterator[tuple[sa.Table, Row]]:
+def _copy(mold: Template, given: Ids) -> Iterator[tuple[sa.Table, Row]]:
     for of, values in mold:
         row = tuple(v.cast(given) if isinstance(v, Mold) else v for v in values)
         yield of, (*row[:-1], envelope.digest(row[-2])) if of is event else row
