@@ -46,7 +46,7 @@ def engine(url: str) -> tuple[Take, int]:
 
 def serve(kind: str, url: str, every: int) -> None:
     take, size = {"d": step_by_step, "engine": engine}[kind](url)
-    taken = told = 0
+    taken, told, size = 0, 0, min(size, every)
     while batch := [line.rstrip(b"\n") for line in islice(sys.stdin.buffer, size)]:
         take(batch)
         taken += len(batch)
