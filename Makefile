@@ -40,8 +40,8 @@ stories: .venv/dev provision ## the acceptance stories in a real browser, with f
 soak: .venv/dev ## simulate STEPS random steps from SEED under every fault; exits non-zero when a promise broke
 	$(BIN)/python -m tests.simulation.soak --steps=$(STEPS) --seed=$(SEED)
 
-bench: .venv/dev provision ## measure the engine against its yardsticks, on its own PostgreSQL; writes bench.json
-	@$(BIN)/imbang bench
+bench: .venv/dev provision ## measure every area against its goals, on its own servers; writes bench.json and bench.svg
+	@for area in engine growth rebuild memory idle reaction drive; do echo; echo "$$area"; $(BIN)/imbang bench $$area; done
 
 provision: ## install what the machine lacks: Debian packages (as root), the jars of Kafka (by Maven)
 	@$(PYTHON) -m deploy.provision

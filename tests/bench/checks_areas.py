@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 from events.log import log_entry
 from services.mutations import SERVICE
 from services.mutations.check import check
-from tests.bench import chart, flow, growth, history
+from tests.bench import chart, drive, flow, growth, history, memory
 from tests.bench.engine import Engine
 from tests.bench.gauges import Reading
 
@@ -59,3 +61,29 @@ def test_a_chart_names_its_axes_and_its_costs_rise_upwards() -> None:
     (x0, y0), (x1, y1), (x2, y2) = (map(float, point.split(",")) for point in line.attrib["points"].split())
     assert x0 < x1 < x2
     assert y1 < y2 < y0
+
+
+def test_a_worker_of_cases_tells_its_memory_and_never_loads_the_solver(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'engine.db'}"
+    Engine(url, 10).close()
+    work = (
+        "import sys; from tests.bench import worker; "
+        f"worker.serve('engine', {url!r}, 30); sys.exit('ortools' in sys.modules)"
+    )
+    sent = b"".join(raw + b"\n" for raw in flow.messages(10))
+    ran = subprocess.run([sys.executable, "-c", work], cwd=memory.ROOT, input=sent, capture_output=True)
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert len(ran.stdout.split()) == 10 * flow.STEPS // 30
+    assert all(int(size) > 10_000_000 for size in ran.stdout.split())
+
+
+def test_memory_is_flat_when_its_second_half_is() -> None:
+    level, rising = [50, *[100] * 9], [*range(100, 200, 10)]
+    assert [goal["met"] for goal in memory.figures(level, [60] * 10)["goals"]] == [True, True]
+    assert [goal["met"] for goal in memory.figures(rising, [60] * 10)["goals"]] == [False, False]
+
+
+def test_the_waits_of_a_drive_are_read_in_milliseconds() -> None:
+    found = drive.figures(10, 61.0, 1.0, [0.01] * 98 + [0.3] * 2)
+    assert found["interactive_ms"] == {"p50": 10.0, "p99": 300.0, "commands": 100}
+    assert [goal["met"] for goal in found["goals"]] == [False, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,7 @@ WORK = {
 
 def run(area: str, cases: int | None, rounds: int) -> dict[str, Any]:
     """Measure an area; returns its figures by its name. Progress goes to standard error."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))  # so that what it started is stopped too
     measured = {area: AREAS[area](cases or WORK[area], rounds, lambda line: print(line, file=sys.stderr, flush=True))}
     kept: dict[str, Any] = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
     OUTPUT.write_text(json.dumps(kept | measured, indent=2, ensure_ascii=False) + "\n")

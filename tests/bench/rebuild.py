@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from deploy.sample import load
+from deploy.sample.days import province
 from services import identity, mutations, optimizer, personnel, workload
 from services.app import Application, build
 from services.config import Config, driver
@@ -40,6 +41,8 @@ def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
         for name, url in urls.items():
             told(f"{name}: the history")
             with sample(url, Path(directory)) as app:
+                if name == "sqlite":
+                    stored = sum(file.stat().st_size for file in Path(directory).glob("imbang.db*"))
                 history.fill(app.databases.writer("mutations"), molds, cases, cases)
                 app.runtime.drain()
                 if name == "postgresql":
@@ -47,8 +50,13 @@ def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
                 told(f"{name}: the rebuild")
                 found[name] = rates(app, rounds)
     goals = [Goal(f"events/s of a rebuild, {name}", of["all"], least=RATE) for name, of in found.items()]
-    conditions = report.machine() | {"cases": cases, "rounds": rounds}
-    return {"events_per_s": found, "goals": [goal.told() for goal in goals], "conditions": conditions}
+    people = len(province().people)
+    return {
+        "events_per_s": found,
+        "bytes_per_person": round(stored / people),
+        "goals": [goal.told() for goal in goals],
+        "conditions": report.machine() | {"cases": cases, "people": people, "rounds": rounds},
+    }
 
 
 @contextmanager
