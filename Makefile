@@ -44,8 +44,8 @@ soak: .venv/dev ## simulate STEPS random steps from SEED under every fault; exit
 chaos: .venv/dev provision ## a cluster under load, struck by FAULTS real faults from SEED; exits non-zero when a promise broke
 	@$(BIN)/python -m tests.chaos.run --faults=$(FAULTS) --seed=$(SEED)
 
-bench: .venv/dev provision ## measure the engine against its yardsticks, on its own PostgreSQL; writes bench.json
-	@$(BIN)/imbang bench
+bench: .venv/dev provision ## measure every area against its goals, on its own servers; writes bench.json and bench.svg
+	@for area in engine kafka http growth rebuild memory idle reaction drive; do echo; echo "$$area"; $(BIN)/imbang bench $$area; done
 
 bench-peers: .venv/dev provision ## measure it against other durable engines, each in an environment under var/peers
 	@$(BIN)/imbang bench peers

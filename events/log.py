@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
@@ -186,6 +187,13 @@ class DatabaseLog:
         pass
 
 
+@cache
+def _stored(service: str) -> sa.Table:
+    """What is read of the event store of a service."""
+    columns = (sa.Column("event_id", bulk.Id, primary_key=True), sa.Column("body", sa.LargeBinary))
+    return sa.Table(f"{service}_event", sa.MetaData(), *columns)
+
+
 class _DatabaseReader:
     def __init__(self, engine: sa.Engine, places: list[Place], positions: Positions):
         self.engine, self.places, self.positions = engine, places, positions
@@ -219,9 +227,8 @@ class _DatabaseReader:
             rows = rows[1:]
         bodies: dict[str, bytes] = {r.event_id: b"" for r in rows if r.watermark}
         for service in {r.service for r in rows}:
-            event = sa.table(f"{service}_event", sa.column("event_id", bulk.Id), sa.column("body", sa.LargeBinary))
             wanted = [r.event_id for r in rows if r.service == service and not r.watermark]
-            bodies |= {r.event_id: r.body for r in conn.execute(sa.select(event).where(event.c.event_id.in_(wanted)))}
+            bodies |= bulk.lookup(conn, _stored(service), "event_id", wanted, ("event_id", "body"))
         records: list[Record] = []
         for r in rows:
             if r.event_id not in bodies:

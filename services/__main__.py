@@ -47,7 +47,7 @@ FAILURES = (
     restore.NotRestored,
 )
 #: The areas of the benchmark, as tests/bench/command.py has them.
-BENCHES = ("engine", "http", "kafka", "peers")
+BENCHES = ("engine", "kafka", "http", "peers", "growth", "rebuild", "memory", "idle", "reaction", "drive")
 
 
 def command(name: str) -> Callable[[Command], Command]:

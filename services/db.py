@@ -71,6 +71,9 @@ def prepared(engine: Engine, role: str) -> Engine:
     else:
 
         def connected(dbapi: Any, _: Any) -> None:
+            # What psycopg prepares by itself it takes back after a ROLLBACK or DROP by DEALLOCATE ALL, and with it what
+            # events/wire.py has prepared on this connection.
+            dbapi.prepare_threshold = None
             _take_role(dbapi, role)
 
         event.listen(engine, "connect", connected)

@@ -4,12 +4,14 @@ The rebuild is an ordinary consumer whose tables are temporary ones of the same 
 Only `projects` handlers run in it. It reads up to where the living consumer stands; there, with that consumer locked,
 the projected tables change places in one transaction. What an operator dismissed it passes over too. It gives up when
 it has not applied exactly what the living consumer has: that one keeps its own list of what waits.
+
+Nobody else writes its tables, so it knows without asking what they hold, as long as its memory has room for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,12 +22,19 @@ from events import inbox
 from events.log import LogCut, Place, Position, Record
 from services.batch import Batch, apply
 from services.clock import Moment
-from services.committer import BATCH
 from services.incoming import ConsumerStopped
-from services.service import Service
+from services.service import Command, Event, Firing, Service
+from services.transaction import Place as Key
+from services.transaction import Row, Tx
 
 if TYPE_CHECKING:
     from services.app import Application
+
+
+#: Events a transaction: nobody waits for one, so that what each costs by itself is shared by many.
+BATCH = 4000
+#: Rows in memory at most; beyond it they are read from their tables.
+MOST = 300_000
 
 
 class NotRebuilt(Exception):
@@ -37,7 +46,8 @@ def rebuild(app: Application, name: str) -> dict[str, int]:
     service = next((s for s in app.services if s.name == name), None)
     if service is None:
         raise NotRebuilt(f"{name} does not run in this process; see IMBANG_SERVICES")
-    projector = service.projector()
+    written = Written()
+    projector = service.projector(prepare=written.recall, finish=written.note)
     with app.databases.writer(name).connect() as conn:
         living = "public" if conn.dialect.name == "postgresql" else "main"
         shadowed = [t for t in service.metadata.sorted_tables if t is not service.outbox.event]
@@ -70,6 +80,52 @@ def _shadow(conn: Connection, table: sa.Table, living: str) -> None:
         return
     written = conn.exec_driver_sql("SELECT sql FROM main.sqlite_master WHERE name = ?", (table.name,)).scalar_one()
     conn.exec_driver_sql(written.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
+
+
+class Written(Mapping[Key, Row | None]):
+    """All rows that a rebuild has written, for `tx.get` to find: what is not here does not exist.
+
+    It gives up for good when there are too many, or when something was written past it; then nothing is here, and the
+    tables are asked.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[Key, Row | None] = {}
+        self.complete = True
+
+    def recall(self, tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
+        """Before a batch."""
+        tx.remembered = self
+
+    def note(self, tx: Tx) -> None:
+        """After its handlers: what they have written."""
+        if tx.remembered is not self or len(self.rows) > MOST:
+            self.complete = False
+            self.rows.clear()
+        if self.complete:
+            for place, row in tx._read.items():
+                self._note(place, row)
+            for table, rows in tx._done.rows.items():
+                for key, row in rows.items():
+                    self._note((table, key), row)
+
+    def _note(self, place: Key, row: Row | None) -> None:
+        """An upsert leaves the columns alone that it does not name."""
+        if row is not None and len(row) < len(place[0].columns):
+            row = (self.rows.get(place) or dict.fromkeys(place[0].columns.keys())) | row
+        self.rows[place] = row
+
+    def __contains__(self, place: object) -> bool:
+        return self.complete
+
+    def __getitem__(self, place: Key) -> Row | None:
+        return self.rows.get(place)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -122,19 +178,18 @@ class Rebuild:
 
     def _apply_until(self, goal: Mapping[Place, int], begin: Callable[[], AbstractContextManager[object]]) -> None:
         """Read and apply until each place stands at its goal and nothing is due; every batch inside a `begin`."""
-        while True:
-            with begin():
-                now = inbox.positions(self.conn, self.projector.inbox)
-            here = {place: now.get(place, Position()) for place in goal}
-            if all(here[place].offset >= offset for place, offset in goal.items()):
-                break
-            reader = self.app.event_log.reader(f"{self.projector.name}-rebuild", self.projector.topics, here.copy)
-            try:
+        here: dict[Place, Position] = {}
+        reader = self.app.event_log.reader(f"{self.projector.name}-rebuild", self.projector.topics, here.copy)
+        with closing(reader):
+            while True:
+                with begin():
+                    now = inbox.positions(self.conn, self.projector.inbox)
+                here |= {place: now.get(place, Position()) for place in goal}
+                if all(here[place].offset >= offset for place, offset in goal.items()):
+                    break
                 records = [r for r in reader.read(BATCH) if r.offset < goal.get((r.topic, r.part), 0)]
-            finally:
-                reader.close()
-            with begin():
-                self._apply(self.app.clock.read(self.conn), records=records)
+                with begin():
+                    self._apply(self.app.clock.read(self.conn), records=records)
         with begin():
             moment = self.app.clock.read(self.conn)
             while due := inbox.due(self.conn, self.projector.inbox, moment.wall, BATCH):

@@ -86,6 +86,10 @@ def reacts(event: type[msgspec.Struct] | Literal["*"], handler: Callable[[Tx, Ev
     return Subscription(event, handler, "reacts")
 
 
+Prepare = Callable[["Tx", Sequence[Command | Event | Firing]], None]
+Finish = Callable[["Tx"], None]
+
+
 class Adopted(NamedTuple):
     """What follows from events that came back: answers by the id of the command that recorded them, and in words what
     these events do not tell and is therefore lost."""
@@ -124,8 +128,8 @@ class Service:
     doors: Sequence[Blueprint] = ()
     projections: Sequence[sa.Table] = ()
     append_only: Sequence[sa.Table] = ()
-    prepare: Callable[[Tx, Sequence[Command | Event | Firing]], None] | None = None
-    finish: Callable[[Tx], None] | None = None
+    prepare: Prepare | None = None
+    finish: Finish | None = None
     check: Callable[[Engine], Iterator[Differs]] | None = None
     adopt: Callable[[Tx, Sequence[Event]], Adopted] | None = None
 
@@ -149,10 +153,10 @@ class Service:
     def revoked(self) -> sa.Table:
         return revocations.table(self.metadata, self.name)
 
-    def projector(self) -> Service:
+    def projector(self, prepare: Prepare | None = None, finish: Finish | None = None) -> Service:
         """This service reduced to its projections, on the same tables: what a rebuild runs."""
         only = [s for s in self.subscriptions if s.kind == "projects"]
-        reduced = replace(self, commands={}, subscriptions=only, prepare=None, finish=None, check=None, adopt=None)
+        reduced = replace(self, commands={}, subscriptions=only, prepare=prepare, finish=finish, check=None, adopt=None)
         tables = ("outbox", "inbox", "timer", "job", *(["revoked"] if self.doors else []))
         vars(reduced).update({name: getattr(self, name) for name in tables})
         return reduced

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import http, kafka, report, rivals, runner
+from tests.bench import drive, growth, http, idle, kafka, memory, reaction, rebuild, report, rivals, runner
 
 OUTPUT = Path("bench.json")
 
@@ -23,14 +24,18 @@ def engine(cases: int, rounds: int, told: Told) -> dict[str, Any]:
 #: Area -> what measures it and what makes lines for people of its figures.
 AREAS: dict[str, Callable[[int, int, Told], dict[str, Any]]] = {
     "engine": engine,
-    "http": http.measure,
     "kafka": kafka.measure,
+    "http": http.measure,
     "peers": rivals.measure,
+    "growth": growth.measure,
+    "rebuild": rebuild.measure,
+    "memory": memory.measure,
+    "idle": idle.measure,
+    "reaction": reaction.measure,
+    "drive": drive.measure,
 }
 TABLES = {
-    "engine": report.table,
-    "http": report.table,
-    "kafka": report.table,
+    **dict.fromkeys(AREAS, report.table),
     "peers": rivals.table,
 }
 #: How much work an area is given if nothing else is said: cases a round, or what the area counts.
@@ -39,11 +44,18 @@ WORK = {
     "http": 96,
     "kafka": 2000,
     "peers": 2000,
+    "growth": 100_000,
+    "rebuild": 2000,
+    "memory": 100_000,
+    "idle": idle.WATCH,
+    "reaction": 20,
+    "drive": 10_000,
 }
 
 
 def run(area: str, cases: int | None, rounds: int) -> dict[str, Any]:
     """Measure an area; returns its figures by its name. Progress goes to standard error."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))  # so that what it started is stopped too
     measured = {area: AREAS[area](cases or WORK[area], rounds, lambda line: print(line, file=sys.stderr, flush=True))}
     kept: dict[str, Any] = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
     if "peers" in measured and "engine" in kept:

@@ -26,16 +26,17 @@ Give = Callable[[bytes], object]
 
 
 class Engine:
-    """One process of the service on a database of its own, migrated and settled."""
+    """One process of the service on a database that it migrates and settles; without `people`, on one that is."""
 
-    def __init__(self, url: str, people: int):
+    def __init__(self, url: str, people: int = 0):
         flow.register()
         self.config = Config(database_url=driver(url), secret_key="for the benchmark only")
-        databases = Databases(self.config)
-        migrate(databases, [SERVICE])
-        with databases.writer(SERVICE.name).begin() as conn:
-            town.settle(conn, people)
-        databases.close()
+        if people:
+            databases = Databases(self.config)
+            migrate(databases, [SERVICE])
+            with databases.writer(SERVICE.name).begin() as conn:
+                town.settle(conn, people)
+            databases.close()
         self.app = build(self.config, services=[SERVICE])
 
     def refresh(self) -> None:

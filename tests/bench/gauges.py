@@ -73,9 +73,14 @@ class Gauge:
         return int(row[0])
 
     def _database(self) -> float:
-        """CPU seconds of the cluster so far: its parent, that one's children, and those that have ended."""
-        children = Path(f"/proc/{self.postmaster}/task/{self.postmaster}/children").read_text().split()
-        return (_ticks(self.postmaster, ended=True) + sum(_ticks(int(c)) for c in children)) / TICKS
+        """CPU seconds of the cluster so far."""
+        return cpu_ticks(self.postmaster) / TICKS
+
+
+def cpu_ticks(pid: int) -> int:
+    """CPU of a process so far, of its children, and of those that have ended."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return _ticks(pid, ended=True) + sum(_ticks(int(c)) for c in children)
 
 
 def _ticks(pid: int, ended: bool = False) -> int:

@@ -64,9 +64,7 @@ def figures(run: Rounds) -> dict[str, Any]:
         "latency_ms": {"p50": middle("lone", p50), "p99": middle("lone", p99)},
         "bytes_per_case": {name: round(size) for name, size in run.bytes_a_case.items()},
         "wal_per_case": {name: round(middle(name, lambda r: r.wal_bytes / run.cases)) for name in ("engine", "e")},
-        "goals": [
-            {"measure": g.measure, "goal": g.asked, "value": round(g.value, 2), "met": g.met} for g in goals(run)
-        ],
+        "goals": [goal.facts() for goal in goals(run)],
         "conditions": conditions(run),
     }
 
@@ -97,18 +95,25 @@ def goals(run: Rounds) -> list[Goal]:
 
 def conditions(run: Rounds) -> dict[str, Any]:
     """What the figures were taken on."""
-    packages = ("sqlalchemy", "psycopg", "msgspec", "transitions")
     return {
         "rounds": len(run.readings["engine"]),
         "cases_a_round": run.cases,
         "batch": {"engine": COMMITTED, "bound": BATCH, "sqlite": BATCH},
         "event_bytes": run.sizes.event,
         "state_bytes": run.sizes.state,
+        "postgresql": run.gauge.server_version,
+        "settings": SETTINGS,
+        **machine(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What every area was measured on."""
+    packages = ("sqlalchemy", "psycopg", "msgspec", "transitions")
+    return {
         "cores": os.cpu_count(),
         "load_average": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
-        "postgresql": run.gauge.server_version,
-        "settings": SETTINGS,
         **{name: version(name) for name in packages},
     }
 

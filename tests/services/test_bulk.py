@@ -141,3 +141,16 @@ def test_a_text_that_is_too_long_is_refused_not_cut(count: int, postgres_url: st
     with pytest.raises(sa.exc.DataError), engine.begin() as conn:
         bulk.insert(conn, town, ("id", "name"), long)
     engine.dispose()
+
+
+@pytest.mark.postgres
+def test_a_connection_goes_on_after_a_savepoint_that_was_taken_back(postgres_url: str) -> None:
+    engine = prepared(sa.create_engine(driver(postgres_url)), WRITER)
+    with engine.begin() as conn:
+        assert list(bulk.ask(conn, "SELECT 1")) == [(1,)]
+        for _ in range(8):  # as often as it takes the driver to prepare a statement by itself
+            conn.execute(sa.text("SELECT 2"))
+        conn.begin_nested().rollback()  # then it would forget all that is prepared here
+        conn.execute(sa.text("SELECT 2"))
+        assert list(bulk.ask(conn, "SELECT 1")) == [(1,)]
+    engine.dispose()

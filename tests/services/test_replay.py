@@ -67,6 +67,13 @@ def test_a_rebuild_mends_what_was_damaged_and_touches_no_case(world: World) -> N
     assert everything(world) == before
 
 
+def test_a_rebuild_of_more_than_memory_holds_asks_its_tables(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = everything(world)
+    monkeypatch.setattr("services.replay.MOST", 0)
+    rebuild(world.app, "mutations")
+    assert everything(world) == before
+
+
 def test_the_consumer_goes_on_after_a_rebuild(world: World) -> None:
     rebuild(world.app, "mutations")
     propose(world)

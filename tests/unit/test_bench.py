@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from services.__main__ import BENCHES
-from tests.bench import checks, checks_outside
+from tests.bench import checks, checks_areas, checks_outside
 from tests.bench import command as benchmarks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         (checks, "not postgres"),
         pytest.param(checks, "postgres", marks=pytest.mark.postgres),
+        (checks_areas, "not postgres"),
+        pytest.param(checks_areas, "postgres", marks=pytest.mark.postgres),
         (checks_outside, "not postgres"),
         pytest.param(checks_outside, "postgres and not kafka", marks=pytest.mark.postgres),
         pytest.param(checks_outside, "kafka", marks=[pytest.mark.postgres, pytest.mark.kafka]),
