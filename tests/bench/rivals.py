@@ -196,6 +196,7 @@ def figures(run: Rounds) -> dict[str, Any]:
             "steps_per_s": middle(lambda r: r.rate),
             "ratio": _over(run, "engine", name, lambda r: r.rate),
             "cpu_us_per_step": middle(lambda r: r.cpu),
+            "cpu_ratio": _over(run, name, "engine", lambda r: r.cpu),
             "lone_p50_ms": middle(p50, f"{name}_lone"),
         }
 
@@ -228,8 +229,9 @@ def table(facts: dict[str, Any]) -> Iterable[str]:
     """Lines for people: the goals, what each did, and who was left out."""
     yield from report.table({"goals": facts["goals"]})
     for name, found in {**{n: facts[n] for n in ("engine", "reference_d")}, **facts["peers"]}.items():
-        told = f"{found['steps_per_s']:>10.0f} steps/s, ours {found['ratio']:>6.1f} times as many"
-        yield f"{name:20}{told}, {found['cpu_us_per_step']:>8.0f} µs CPU a step, lone p50 {found['lone_p50_ms']:.1f} ms"
+        told = f"{found['steps_per_s']:>8.0f} steps/s, ours {found['ratio']:>5.1f} times as many"
+        told += f"; {found['cpu_us_per_step']:>6.0f} µs CPU a step, {found['cpu_ratio']:>5.1f} times ours"
+        yield f"{name:16}{told}; lone p50 {found['lone_p50_ms']:.1f} ms"
     for name, why in facts["left_out"].items():
         yield f"{name:20}left out: {why}"
 
