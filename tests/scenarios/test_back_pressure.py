@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.native import free_ports
-from services.serving import COMMANDS, ROOM
+from services.serving import COMMANDS, PATIENCE, ROOM
 from tests.crowd import Answer, Crowd, closed_loop, for_seconds, open_loop, percentile, told
 from tests.scenarios.served import Office, Process, observer, populate
 
@@ -60,18 +60,24 @@ def test_under_three_times_its_load_a_process_refuses_in_time_loses_nothing_and_
         found = asyncio.run(crowded(process.port, office))
         if not any(answer.status == 429 for answer in found["during"]):  # others had the machine before, and left it
             found = asyncio.run(crowded(process.port, office))
+        hold(found, office)
     finally:
         process.stop()
+        app.runtime.stop()
+
+
+def hold(found: dict[str, list[Answer]], office: Office) -> None:
+    """What was let in was done in time and once, what was refused was not done, and others were not kept waiting."""
     taken, refused = ([a for a in found["during"] if a.status == status] for status in (201, 429))
     rate = len(found["before"]) / CARRIED
     print(f"accepted {told(taken)}\nrefused  {told(refused)}")
     assert len(taken) + len(refused) == len(found["during"])
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
-    assert percentile(taken, 0.99) < max(2.0, 4 * (ROOM + COMMANDS) / rate)
+    # Who is let in waits for those before: as many as there is room for, at the rate of these very seconds.
+    assert percentile(taken, 0.99) < min(PATIENCE, max(2.0, 4 * (ROOM + COMMANDS) * OVER / len(taken)))
     assert len(taken) > rate * OVER / 5  # what is refused does not eat up what could be done
     assert {answer.status for answer in found["reads"] + found["health"]} == {200}
     assert {answer.status for answer in found["before"] + found["after"]} == {201}
     assert percentile(found["after"], 0.5) < 5 * percentile(found["before"], 0.5) + 0.1
     assert office.effects(found["before"] + taken + found["after"]).keys() == {1}
     assert office.effects(refused).keys() == {0}
-    app.runtime.stop()
