@@ -8,6 +8,7 @@ is there.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 CAPACITY = 1024
 ATTEMPTS = 5
+#: So many events are taken at once while people wait for commands between them, for so many seconds after the last.
+SHARED, AFTER = 50, 1.0
 #: Seconds that a batch waits at most for the next commands of those who were just answered.
 GATHER = 0.002
 
@@ -60,6 +63,7 @@ class Committer:
         #: Service -> since when (wall time) and why nothing can be written for it; ended by the relay's next write.
         self.failing: dict[str, str] = {}
         self._expected = self._awaited = 0
+        self._commanded = -AFTER
 
     def submit(self, service: str, command: Command, timeout: float = 10.0) -> Answer:
         """Commit a command and return its answer; raises what its handler raised, Busy or OutcomeUnknown."""
@@ -109,7 +113,12 @@ class Committer:
                 result.set_exception(error)
         if taken:
             self._expected = len(taken) + len(self._interactive)
+            self._commanded = time.monotonic()
         return len(taken) + (len(behind[1]) if behind else 0)
+
+    def portion(self) -> int:
+        """How many events a batch may have: who gives a command waits for the batch before it."""
+        return SHARED if time.monotonic() - self._commanded < AFTER else BATCH
 
     def _gather(self) -> None:
         """Let those come back who were answered at the last step, if others wait already."""

@@ -40,7 +40,8 @@ class Revocations:
     """What one service of this process has heard. One lookup by key a request, so nothing here can be stale."""
 
     def __init__(self, engine: Engine, revoked: sa.Table):
-        self._engine, self._revoked = engine, revoked
+        # One question needs no transaction around it, which would cost two more.
+        self._engine, self._revoked = engine.execution_options(isolation_level="AUTOCOMMIT"), revoked
 
     def void(self, account: str, signed_in: datetime) -> bool:
         """Is this sign-in revoked? The moment of signing in counts, so that renewing a session does not save it."""

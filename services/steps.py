@@ -110,7 +110,7 @@ class Steps:
             return 0
         reader = self._reader(service)
         try:
-            records = reader.read(BATCH)
+            records = reader.read(self.committer.portion())
             self._offer(service.name, Batch(records=records))
         except (LogCut, ConsumerStopped) as error:
             self.stopped[service.name] = f"{type(error).__doc__}: {error}"

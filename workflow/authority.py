@@ -55,12 +55,16 @@ class Delegation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Authority(msgspec.Struct, frozen=True, kw_only=True):
-    """Offices, who holds them and who acts for them; `position`: how far the topic `authority` was read."""
+    """Offices, who holds them and who acts for them, by office and by person; `position`: how far the topic `authority`
+    was read.
+    """
 
     offices: Mapping[str, Office]
     seats: Mapping[tuple[str, str], list[Office]]
     holdings: Mapping[str, list[Holding]]
     delegations: Mapping[str, list[Delegation]]
+    held_by: Mapping[str, list[Holding]]
+    delegated_to: Mapping[str, list[Delegation]]
     position: int | None = None
 
     @classmethod
@@ -75,13 +79,24 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
         by_id = {office.id: office for office in offices}
         seats = defaultdict(list)
         held, delegated = defaultdict(list), defaultdict(list)
+        held_by, delegated_to = defaultdict(list), defaultdict(list)
         for office in by_id.values():
             seats[office.role, office.scope].append(office)
         for holding in sorted(holdings, key=lambda h: (_RANK[h.capacity], -h.since.toordinal(), h.person)):
             held[holding.office].append(holding)
+            held_by[holding.person].append(holding)
         for delegation in delegations:
             delegated[delegation.office].append(delegation)
-        return cls(offices=by_id, seats=seats, holdings=held, delegations=delegated, position=position)
+            delegated_to[delegation.to_person].append(delegation)
+        return cls(
+            offices=by_id,
+            seats=seats,
+            holdings=held,
+            delegations=delegated,
+            held_by=held_by,
+            delegated_to=delegated_to,
+            position=position,
+        )
 
     def offices_of(self, seat: Seat) -> list[Office]:
         """The offices that a seat means: one by id, or all of a role and scope."""

@@ -14,7 +14,7 @@ from events.schema import schema_of
 from services.auth import actor, requires
 from services.doors import JsonDoor
 from services.http import KEY, submit
-from services.mutations import reading
+from services.mutations import reading, sight
 from services.mutations.execute import LONGEST_WORDS, Act
 from services.mutations.groups import SignTogether
 from services.mutations.models import Case
@@ -185,14 +185,14 @@ def nowhere(mutation: str) -> Words:
     return Words(f"Tidak ada perkara {mutation}.", f"There is no mutation {mutation}.")
 
 
-def visible() -> reading.Visible:
+def visible() -> sight.Visible:
     """The cases that the user may see."""
     user = actor()
-    return reading.visible(reading.authority(), user.person, reading.today(), user.roles)
+    return sight.visible(reading.authority(), user.person, reading.today(), user.roles)
 
 
 def _command_route(command: type[cmd.Command]) -> None:
-    """`POST /api/mutations/<id>/<command-name>`."""
+    """`POST /api/mutations/<id>/<command-name>`. Whether the author may see the case is judged with the command."""
     name = str(command.__struct_config__.tag)
 
     @door.post(f"/<uuid:mutation>/{name.replace('_', '-')}", endpoint=name)
@@ -200,7 +200,6 @@ def _command_route(command: type[cmd.Command]) -> None:
     @door.arguments(body_of(command))
     @door.response(200, Answered)
     def give(body: dict[str, Any], mutation: Any) -> dict[str, Any]:
-        opened(str(mutation))
         words = body.pop("words")
         return submit("mutations", Act(command=command(mutation=str(mutation), **body), words=words))
 

@@ -9,8 +9,8 @@ from datetime import date
 import sqlalchemy as sa
 
 from services.db import db
-from services.mutations import reading
 from services.mutations.models import Person, Position, Unit
+from services.mutations.sight import seats_of
 from workflow.authority import Authority
 
 #: As many people as one frame of cards shows.
@@ -42,7 +42,7 @@ def people_of(unit: Unit | None, known: Authority, person: str | None, on: date)
     """The people of a unit that somebody may choose from: id, and title of their position."""
     if unit is None or person is None:
         return ()
-    seats = reading.seats_of(known, person, on)
+    seats = seats_of(known, person, on)
     over = any(known.offices[seat].scope in (unit.opd, unit.instansi) for seat in seats if seat in known.offices)
     found = sa.select(Person.id, Position.title).join(Position, Position.id == Person.position)
     found = found.where(Position.unit == unit.id, Person.eligible)

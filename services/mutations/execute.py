@@ -16,10 +16,19 @@ from services.db import table
 from services.mutations import facts as read
 from services.mutations.knowledge import Move, kept, knowledge
 from services.mutations.models import Asked, Case, Person, Unit, Words, keys
-from services.mutations.refusals import not_known, refused, unknown_case, words_too_long
+from services.mutations.refusals import (
+    changes_wait,
+    no_person,
+    not_known,
+    out_of_date,
+    refused,
+    stale_version,
+    unknown_case,
+    words_too_long,
+)
 from services.mutations.reservations import Book, held_by, things
+from services.mutations.sight import sees
 from services.service import Answer, Command, Event, Firing, NotYet, Refused
-from services.service import Words as Sentence
 from services.transaction import Tx
 from workflow import commands as cmd
 from workflow.decision import decide
@@ -120,31 +129,32 @@ def cases(tx: Tx) -> dict[str, Loaded]:
 
 
 def act(tx: Tx, command: Command) -> Answer:
-    """Decide a command of a signed-in person."""
+    """Decide a command of a signed-in person. To whom may not see the case there is none, whatever else was wrong."""
     data: Act = command.data  # type: ignore[assignment]
-    person = command.actor.person if command.actor else None
-    if person is None:
-        raise Refused(
-            "no_person",
-            Sentence("Akun ini bukan milik seorang pegawai.", "This account belongs to no person."),
-            Sentence("Masuk dengan akun pegawai.", "Sign in with a person's account."),
-            status=403,
-        )
     case = cases(tx).get(data.command.mutation)
-    if case is not None or isinstance(data.command, cmd.Draft):
-        _require_fresh_authority(tx)
-    if command.expected_version is not None and (case is None or case.now.version != command.expected_version):
-        found = case.now.version if case else 0
-        raise Refused(
-            "stale_version",
-            Sentence(
-                f"Kasus kini versi {found}, bukan {command.expected_version}.",
-                f"The case is at version {found} now, not {command.expected_version}.",
-            ),
-            Sentence("Muat ulang, baca perubahannya, lalu putuskan.", "Reload, read what changed, then decide."),
-            status=412,
-            field="If-Match",
-        )
+    try:
+        return _act(tx, command, data, case)
+    except Refused:
+        if case is not None and not _seen(tx, command, case.now):
+            raise unknown_case(data.command.mutation) from None
+        raise
+
+
+def _seen(tx: Tx, command: Command, mutation: Mutation) -> bool:
+    who, known, today = command.actor, tx.memo["authority"], read.calendar().today(tx.now)
+    return who is not None and sees(known, who.person, today, who.roles, mutation)
+
+
+def _act(tx: Tx, command: Command, data: Act, case: Loaded | None) -> Answer:
+    person = command.actor.person if command.actor else None
+    if case is None and not isinstance(data.command, cmd.Draft):
+        raise unknown_case(data.command.mutation)
+    if person is None:
+        raise no_person()
+    _require_fresh_authority(tx)
+    found = case.now.version if case else 0
+    if command.expected_version not in (None, found):
+        raise stale_version(found, command.expected_version)
     try:
         mutation = execute(tx, _with_words(tx, data, case, person), person)
     except AgainstTheLaw as refusal:
@@ -157,30 +167,11 @@ def act(tx: Tx, command: Command) -> Answer:
 def _require_fresh_authority(tx: Tx) -> None:
     """Nobody's authority is judged by old knowledge: an order or a revocation may be on its way, or wait here."""
     if tx.memo.get("unapplied"):
-        raise Refused(
-            "authority_stale",
-            Sentence(
-                "Perubahan jabatan sudah tiba tetapi belum dapat diterapkan; wewenang tidak dapat dinilai.",
-                "A change of offices has arrived but could not be applied yet; authority cannot be judged.",
-            ),
-            Sentence(
-                "Coba lagi sebentar. Bila berlanjut, operator menyelesaikannya di halaman operasi.",
-                "Try again in a moment. If it lasts, an operator settles it on the page of operations.",
-            ),
-            status=503,
-        )
+        raise changes_wait()
     fresh = tx.memo.get("fresh_at")
     # A watermark from a future that was taken back proves nothing of now.
     if fresh is None or abs(tx.wall - fresh) > STALE:
-        raise Refused(
-            "authority_stale",
-            Sentence(
-                "Data jabatan belum diperbarui lebih dari satu menit; wewenang tidak dapat dinilai.",
-                "What is known of offices is over a minute old; authority cannot be judged.",
-            ),
-            Sentence("Coba lagi sebentar; tidak ada yang hilang.", "Try again in a moment; nothing is lost."),
-            status=503,
-        )
+        raise out_of_date()
 
 
 def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:

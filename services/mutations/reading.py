@@ -20,6 +20,7 @@ from services.mutations import facts
 from services.mutations.execute import OF_OFFICES, PREFIX
 from services.mutations.forms import COMMANDS, lexicon
 from services.mutations.models import Asked, Case, OfficeRow, Words, keys
+from services.mutations.sight import Visible, seats_of
 from services.service import Service
 from services.service import Words as Sentence
 from workflow.authority import Authority, candidates
@@ -34,8 +35,6 @@ PAGE = 50
 DECIDING = {"pyb", "ppk", "personnel_officer", "personnel_verifier", "panel_member"}
 #: Guards that ask about nothing but the case itself: they tell already which commands there are for it.
 OF_ORIGIN = {"own_request", "agency_need"}
-
-Visible = sa.ColumnElement[bool]
 
 _decode = msgspec.json.Decoder(Mutation).decode
 
@@ -113,23 +112,6 @@ def _service() -> Service:
     return next(s for s in application().services if s.name == "mutations")
 
 
-def seats_of(known: Authority, person: str, on: date) -> list[str]:
-    """Ids of the offices for which a person may act today, in whatever capacity; limits are judged when they act."""
-    held = {
-        holding.office
-        for holdings in known.holdings.values()
-        for holding in holdings
-        if holding.person == person and holding.since <= on and (holding.until is None or on <= holding.until)
-    }
-    acts_for = {
-        delegation.office
-        for delegations in known.delegations.values()
-        for delegation in delegations
-        if delegation.to_person == person and delegation.since <= on <= delegation.until
-    }
-    return sorted(held | acts_for)
-
-
 def inbox(known: Authority, person: str | None, on: date, limit: int = PAGE) -> Sequence[tuple[Asked, Case]]:
     """What is asked of a person: through the offices held today, and of themselves; what is due first comes first.
 
@@ -165,20 +147,6 @@ def listing(
     if opd:
         statement = statement.where((Case.source_opd == opd) | (Case.target_opd == opd))
     return db.session.scalars(statement).all()
-
-
-def visible(known: Authority, person: str | None, on: date, roles: Sequence[str]) -> Visible:
-    """The cases someone may open: one's own, those of a side in which one holds an office; auditors and operators all.
-
-    A clause of the query and never a sieve behind it: pages are full, and nothing tells how many others there are.
-    """
-    if any(role.partition("@")[0] in ("operator", "auditor") for role in roles):
-        return sa.true()
-    if person is None:
-        return sa.false()
-    scopes = {known.offices[office].scope for office in seats_of(known, person, on) if office in known.offices}
-    sides = (Case.source_opd, Case.target_opd, Case.source_instansi, Case.target_instansi)
-    return sa.or_(Case.person == person, *(side.in_(scopes) for side in sides))
 
 
 def state_of(row: Case) -> Mutation:

@@ -33,6 +33,54 @@ def unknown_case(mutation: str) -> Refused:
     )
 
 
+def no_person() -> Refused:
+    return Refused(
+        "no_person",
+        Words("Akun ini bukan milik seorang pegawai.", "This account belongs to no person."),
+        Words("Masuk dengan akun pegawai.", "Sign in with a person's account."),
+        status=403,
+    )
+
+
+def stale_version(found: int, expected: int | None) -> Refused:
+    return Refused(
+        "stale_version",
+        Words(f"Kasus kini versi {found}, bukan {expected}.", f"The case is at version {found} now, not {expected}."),
+        Words("Muat ulang, baca perubahannya, lalu putuskan.", "Reload, read what changed, then decide."),
+        status=412,
+        field="If-Match",
+    )
+
+
+def changes_wait() -> Refused:
+    """A change of offices is here, and could not be applied."""
+    return Refused(
+        "authority_stale",
+        Words(
+            "Perubahan jabatan sudah tiba tetapi belum dapat diterapkan; wewenang tidak dapat dinilai.",
+            "A change of offices has arrived but could not be applied yet; authority cannot be judged.",
+        ),
+        Words(
+            "Coba lagi sebentar. Bila berlanjut, operator menyelesaikannya di halaman operasi.",
+            "Try again in a moment. If it lasts, an operator settles it on the page of operations.",
+        ),
+        status=503,
+    )
+
+
+def out_of_date() -> Refused:
+    """Nobody has told for a while that what is known of offices is everything."""
+    return Refused(
+        "authority_stale",
+        Words(
+            "Data jabatan belum diperbarui lebih dari satu menit; wewenang tidak dapat dinilai.",
+            "What is known of offices is over a minute old; authority cannot be judged.",
+        ),
+        Words("Coba lagi sebentar; tidak ada yang hilang.", "Try again in a moment; nothing is lost."),
+        status=503,
+    )
+
+
 def not_known(subject: str) -> Refused:
     """The refusal of a move of somebody, or to a position, that `personnel` has not told of."""
     kind, _, key = subject.removeprefix("personnel/").partition("/")

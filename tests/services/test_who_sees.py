@@ -48,6 +48,21 @@ def test_why_an_employee_is_unwilling_is_told_to_those_who_decide_and_not_to_the
     assert {reply["reason_class"], event["data"]["reason_class"]} == ({"health"} if told else {None})
 
 
+@pytest.mark.parametrize("headers", [{}, {"If_Match": '"7"'}])
+def test_a_case_that_one_may_not_see_answers_a_command_as_one_that_does_not_exist(
+    place: World, unwilling: str, headers: dict[str, str]
+) -> None:
+    outsider, told = acting(place, "budi"), []
+    for case in (unwilling, NONE):
+        answer = give(outsider, f"/api/mutations/{case}/cancel", {"reason_class": "need_gone"}, **headers)
+        told.append((answer.status_code, {k: str(v).replace(case, "") for k, v in answer.get_json().items()}))
+    hidden, missing = told
+    assert hidden[0] == missing[0] == 404
+    assert {k: v for k, v in hidden[1].items() if k != "instance"} == {
+        k: v for k, v in missing[1].items() if k != "instance"
+    }
+
+
 def test_an_account_without_a_person_is_asked_nothing(place: World, unwilling: str) -> None:
     assert acting(place, "donor").get("/api/mutations/inbox").get_json()["duties"] != []
     assert acting(place, "", "webhooks@8200").get("/api/mutations/inbox").get_json()["duties"] == []
