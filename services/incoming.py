@@ -48,6 +48,8 @@ class Incoming:
         self.dismissed, self.reacted = dismissed, reacted
         self.incoming: list[tuple[Record, envelope.Envelope]] = []
         self.changed: dict[tuple[str, int], Waiting | None] = {}
+        #: By their bytes, which alone tell an event from another one under the same name.
+        self._decoded: dict[bytes, Event] = {}
         for record in records:
             try:
                 self.incoming.append((record, envelope.decode(record.body)))
@@ -62,16 +64,15 @@ class Incoming:
 
     def ahead(self) -> list[Event]:
         """What may be handled, for the service to lock and read ahead. Events it cannot decode are left to `run`."""
-        found = [e for _, e in self.incoming]
-        found += [envelope.decode(w.body) for queue in self.waiting.values() for w in queue[:AHEAD]]
-        wanted = []
-        for e in found:
+        found = [(e, record.body) for record, e in self.incoming]
+        found += [(envelope.decode(w.body), w.body) for queue in self.waiting.values() for w in queue[:AHEAD]]
+        for e, body in found:
             if _handlers(self.tx.service, e.type):
                 try:
-                    wanted.append(event_of(e, b""))
+                    self._decoded[body] = event_of(e, body)
                 except (envelope.Unknown, msgspec.MsgspecError):
                     continue
-        return wanted
+        return list(self._decoded.values())
 
     def run(self) -> None:
         for subject in self.retry:
@@ -133,7 +134,7 @@ class Incoming:
             if self.verdict is not None:
                 raise self.verdict
             if _handlers(service, e.type) and (e.subject, e.subjectversion) not in self.dismissed:
-                event = event_of(e, body)
+                event = self._decoded.pop(body, None) or event_of(e, body)
                 with tx.item(e.id, e.correlationid):
                     tx.projecting = True
                     for handler in service.handlers(e.type, "projects"):
