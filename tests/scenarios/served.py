@@ -50,7 +50,9 @@ def processes(directory: Path, url: str, code: Path) -> tuple[list[Process], Fro
     """Two that share the work, and the door in front of them; none of the three runs yet."""
     *ports, front = free_ports(3)
     both = [Process(directory / f"all-{n}", url, port, code) for n, port in enumerate(ports, start=1)]
-    return both, FrontDoor(directory / "nginx", front, dict.fromkeys(GROUPS, ports))
+    return both, FrontDoor(
+        directory / "nginx", front, {group: [process.address for process in both] for group in GROUPS}
+    )
 
 
 def observer(url: str, directory: Path) -> Application:

@@ -42,7 +42,7 @@ def answering(port: int) -> Iterator[None]:
 @pytest.mark.xdist_group("cluster")
 def test_who_has_just_come_back_is_asked_as_soon_as_the_other_one_leaves(tmp_path: Path) -> None:
     first, second, front = free_ports(3)
-    door = FrontDoor(tmp_path, front, {group: [first, second] for group in GROUPS})
+    door = FrontDoor(tmp_path, front, {group: [f"127.0.0.1:{port}" for port in (first, second)] for group in GROUPS})
 
     def statuses() -> set[int]:
         url = f"http://127.0.0.1:{front}/api/mutations/"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services import personnel
+from services import mutations, personnel
 from services.mutations import adoption
 from services.reconcile import reconcile
 from services.whole import Forked, NotReconciled, require_whole
@@ -89,7 +89,10 @@ def test_a_fork_is_not_overwritten(behind: tuple[Place, Any], monkeypatch: pytes
     """The restored system was used before it was reconciled: it numbered a subject a second time."""
     new, _ = behind
     with new.town(new=False) as back:
-        back.clock.real_wall = False
+        position, owner = mutations.SERVICE.inbox.position, back.app.databases.owner(back.app.config.database_url)
+        with owner.begin() as conn:
+            now = back.clock.read(conn).wall
+            conn.execute(position.update().where(position.c.topic == "authority").values(fresh_at=now))
         (case,) = proofs.cases(back.app)
         walk(back, case.id, slice(0, 1))
         before = recorded(back)
