@@ -14,10 +14,18 @@ _NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 
 
 class _Source:
-    """A millisecond, a counter, and randomness drawn anew for each id."""
+    """A millisecond, a counter, and randomness of its own for each id.
+
+    Randomness is drawn for many at once: each time, Python would let other threads go first.
+    """
 
     def __init__(self) -> None:
         self.lock, self.ms, self.n = threading.Lock(), 0, 0
+        self.random = ""
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self.random = ""
 
     def next(self) -> str:
         with self.lock:
@@ -29,7 +37,10 @@ class _Source:
             else:
                 self.n += 1
             ms, n = self.ms, self.n
-        t, r = f"{ms:012x}", os.urandom(8).hex()
+            if not self.random:
+                self.random = os.urandom(8 * 256).hex()
+            r, self.random = self.random[:16], self.random[16:]
+        t = f"{ms:012x}"
         return f"{t[:8]}-{t[8:]}-7{n:03x}-{'89ab'[int(r[0], 16) & 3]}{r[1:4]}-{r[4:]}"
 
 
