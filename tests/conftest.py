@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.daemon import StartFailed
 from deploy.native import Kafka, Postgres
@@ -25,6 +26,8 @@ from tests.stations import Stations
 T = TypeVar("T")
 STATIONS = pytest.StashKey[Stations]()
 LEFT_OUT = "left out: "
+#: Two of these at a time would take the machine from each other, and what waits for a cluster would wait too long.
+MANY_PROCESSES = ("tests/chaos/", "tests/scenarios/")
 PARTS = {
     "postgres_url": "postgres",
     "own_postgres": "postgres",
@@ -118,6 +121,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker where the servers of this run live."""
     node.workerinput["stations"] = str(node.config.stash[STATIONS].directory)
+
+
+class Apart(LoadScopeScheduling):
+    """One worker does all that starts many processes, one after the other; a file is never split between workers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "many processes" if nodeid.startswith(MANY_PROCESSES) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Apart:
+    return Apart(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

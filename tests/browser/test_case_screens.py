@@ -13,7 +13,7 @@ from tests.browser.conftest import Visit
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor
 
-pytestmark = [pytest.mark.xdist_group("browser-case"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 PAPER = "Anjab dan ABK loket Sofifi"
 DONOR, RECEIVER = "kepala.8200.dpmptsp", "kepala.8200.dukcapil"

@@ -22,7 +22,7 @@ from tests.browser.conftest import Visit
 from tests.browser.site import Site
 from tests.browser.visitor import PATIENCE_SECONDS, Visitor
 
-pytestmark = [pytest.mark.xdist_group("browser-pages"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 EMPLOYEE = employee_login(province().planted.unwilling)
 #: Of pages that differ by an id alone, a few are looked at.

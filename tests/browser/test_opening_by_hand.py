@@ -11,7 +11,7 @@ from tests.browser.conftest import Visit
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor
 
-pytestmark = [pytest.mark.xdist_group("browser-hand"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 DONOR, COUNTER = "8200.dpmptsp.loket-ptsp", "8200.dukcapil.loket-sofifi"
 TIDORE = "8272.disdukcapil.loket-sofifi"

@@ -21,7 +21,6 @@ FAULTS, SEED = 20, 1
 
 @pytest.mark.postgres
 @pytest.mark.kafka
-@pytest.mark.xdist_group("cluster")
 @pytest.mark.timeout(900)
 def test_what_clients_were_told_outlives_every_fault(stations: Stations) -> None:
     for part, find in {"postgres": find_postgres, "kafka": find_kafka, "cluster": find_nginx}.items():

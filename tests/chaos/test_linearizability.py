@@ -11,7 +11,6 @@ from tests.chaos.book import Book, Given, Seen
 from tests.chaos.linearizability import broken, built
 from tests.conftest import available
 
-pytestmark = pytest.mark.xdist_group("linearizable")  # built once
 CASE, OTHER = "case", "other"
 
 

@@ -20,9 +20,9 @@ from tests.scenarios.stages import OnCluster, Played, cluster_with_sample, play
 #: Some days before the first helper returns, and some after the last one has.
 SKIP_TO, UNTIL = date(2026, 6, 12), date(2026, 7, 3)
 NewDatabase = NewLog = Callable[[], str]
-EMBEDDED = [pytest.mark.xdist_group("embedded"), pytest.mark.timeout(300)]
+EMBEDDED = [pytest.mark.timeout(300)]
 #: One cluster at a time: it fills the machine.
-CLUSTER = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(600)]
+CLUSTER = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(

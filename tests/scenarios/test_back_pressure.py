@@ -44,7 +44,6 @@ async def crowded(port: int, office: Office) -> dict[str, list[Answer]]:
     return found
 
 
-@pytest.mark.xdist_group("cluster")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_under_three_times_its_load_a_process_refuses_in_time_loses_nothing_and_recovers(

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
 import requests
 
 from deploy.cluster import GROUPS, FrontDoor
@@ -39,7 +38,6 @@ def answering(port: int) -> Iterator[None]:
         server.shutdown()
 
 
-@pytest.mark.xdist_group("cluster")
 def test_who_has_just_come_back_is_asked_as_soon_as_the_other_one_leaves(tmp_path: Path) -> None:
     first, second, front = free_ports(3)
     door = FrontDoor(tmp_path, front, {group: [f"127.0.0.1:{port}" for port in (first, second)] for group in GROUPS})

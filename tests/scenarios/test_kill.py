@@ -44,7 +44,6 @@ def kept(app: Application, promised: list[str]) -> bool:
 
 @pytest.mark.postgres
 @pytest.mark.kafka
-@pytest.mark.xdist_group("cluster")
 @pytest.mark.timeout(900)
 def test_a_story_whose_every_process_is_killed_loses_nothing_and_repeats_nothing(stations: Stations) -> None:
     with cluster_with_sample(stations) as (cluster, app), Receiver() as receiver:

@@ -18,7 +18,7 @@ from tests.scenarios import proofs
 from tests.scenarios.conftest import NewDatabase, NewLog
 from tests.scenarios.drill import Place, draft, recorded, state, walk
 
-pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.timeout(300), pytest.mark.xdist_group("restore")]
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

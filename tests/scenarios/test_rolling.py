@@ -40,7 +40,7 @@ def upgrade(resident: str) -> None:
         op.create_table("mutations_tried", sa.Column("id", sa.Text, primary_key=True))
 '''
 
-pytestmark = [pytest.mark.xdist_group("cluster"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.timeout(400)]
 
 
 @pytest.fixture
