@@ -141,6 +141,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in getattr(item, "fixturenames", ()):
             if fixture in PARTS:
                 item.add_marker(PARTS[fixture])
+    items.sort(key=lambda item: not item.nodeid.startswith(MANY_PROCESSES))  # they take longest, so they begin
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
