@@ -27,6 +27,10 @@ class TwoHands:
     def now(self) -> datetime:
         return self.wall + self.ahead
 
+    def ask(self, conn: Connection) -> Callable[[], Moment]:
+        moment = self.read(conn)
+        return lambda: moment
+
     def read(self, conn: Connection) -> Moment:
         return Moment(self.now, self.wall)
 

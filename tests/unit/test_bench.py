@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
         (checks, "not postgres"),
         pytest.param(checks, "postgres", marks=pytest.mark.postgres),
         (checks_areas, "not postgres"),
-        pytest.param(checks_areas, "postgres", marks=pytest.mark.postgres),
         (checks_outside, "not postgres"),
         pytest.param(checks_outside, "postgres and not kafka", marks=pytest.mark.postgres),
         pytest.param(checks_outside, "kafka", marks=[pytest.mark.postgres, pytest.mark.kafka]),
