@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, Response, request
 from flask_babel import Babel
+from werkzeug import Request
 
 LANGUAGES = ("id", "en")
 HOME = Path(__file__).parent
@@ -31,8 +32,13 @@ def install_languages(app: Flask) -> None:
 
 
 def language() -> str:
-    """The language of this request: its `lang` parameter, else the remembered one, else Bahasa Indonesia."""
-    asked = request.args.get("lang") or request.cookies.get("lang")
+    """The language of this request."""
+    return language_of(request)
+
+
+def language_of(sent: Request) -> str:
+    """Its `lang` parameter, else the remembered one, else Bahasa Indonesia."""
+    asked = sent.args.get("lang") or sent.cookies.get("lang")
     return asked if asked in LANGUAGES else LANGUAGES[0]
 
 

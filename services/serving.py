@@ -22,10 +22,12 @@ import structlog
 import waitress
 from waitress import wasyncore
 from waitress.server import BaseWSGIServer
+from werkzeug import Request
 
 from services.app import Application
 from services.config import Misconfigured
 from services.http import FULL, OPERATIONS
+from services.language import language_of
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +43,7 @@ PATIENCE = 10.0
 #: Seconds that requests in hand have to end when the process is told to stop.
 GRACE = 10
 
-#: What of a request, beside its path, decides how a refusal is worded. It is worded once and then repeated, since the
-#: thread that moves all bytes says it.
-TELLING = ("REQUEST_METHOD", "HTTP_ACCEPT", "HTTP_COOKIE")
+#: Headers of an answer that are of one request alone.
 OF_ONE = ("X-Request-Id", "Set-Cookie")
 #: Seconds after which a thread that works lets the one that moves the bytes go on; 0.005 is Python's own.
 SWITCH = 0.0005
@@ -119,15 +119,16 @@ class Lanes:
         return self._reads if request.command in SAFE else self._commands
 
     def marked(self, web: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        """The application, told whether it is to refuse."""
-
-        said: dict[tuple[Any, ...], tuple[str, Headers, bytes]] = {}
+        """The application, told whether it is to refuse. A refusal is worded once and then repeated to all for whom it
+        reads the same, since the thread that moves all bytes says it.
+        """
+        said: dict[tuple[str, ...], tuple[str, Headers, bytes]] = {}
 
         def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[FULL] = threading.current_thread() is self._door
             if not environ[FULL]:
                 return web(environ, start_response)
-            wanted = (environ["PATH_INFO"].startswith("/api/"), *map(environ.get, TELLING))
+            wanted = _reads_the_same(Request(environ))
             if wanted not in said:
                 if len(said) >= ROOM:
                     said.clear()
@@ -137,6 +138,12 @@ class Lanes:
             return [body]
 
         return answer
+
+
+def _reads_the_same(sent: Request) -> tuple[str, ...]:
+    """What decides how a refusal is worded: to programs always alike, while a page names the address."""
+    place = "/api/" if sent.path.startswith("/api/") else sent.path
+    return place, sent.method, sent.headers.get("Accept", ""), language_of(sent)
 
 
 def _said(web: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> tuple[str, Headers, bytes]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -21,6 +21,9 @@ from services.db import table
 from services.mutations.models import Person, Position, Unit
 from services.mutations.reservations import Book, Thing
 from services.transaction import Place, Row, Tx
+
+if TYPE_CHECKING:
+    from services.mutations.facts import Site
 
 #: The person and the target position of a case. They never change, so whoever once knew a case may lock what it can
 #: reserve in the same breath as the case itself.
@@ -42,7 +45,7 @@ class Knowledge:
         self.rows: dict[Place, Row | None] = {}
         self.occupied: dict[str, int] = {}
         #: What `facts` makes of the rows of a position and its unit.
-        self.sites: dict[str, Any] = {}
+        self.sites: dict[str, Site] = {}
 
     def ask(self, conn: Connection, people: Iterable[str]) -> tuple[list[str], bulk.Found]:
         """Ask for the people who are not known, together with other questions; `meet` takes the answer."""

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from flask import abort
 from msgspec.structs import replace
 
-from events import envelope, outbox
+from events import bulk, envelope, outbox
+from events.inbox import waits
 from events.mutation import EmployeeRecorded, MutationEvent
 from services import vault
 from services.db import db
@@ -100,12 +101,11 @@ def authority() -> Authority:
     """Who may act for which office. A thousand offices take 15 ms to read, so they are read anew only when some of what
     is known of them changed; commands share what they know in the same way."""
     connection, box = db.session.connection(bind_arguments={"mapper": OfficeRow}), _service().inbox
-    position, waiting = box.position.c, box.waiting.c
-    read_to = sa.select(sa.func.coalesce(sa.func.max(position.next), 0)).where(position.topic == "authority")
-    of_offices = sa.or_(*(waiting.subject.startswith(beginning) for beginning in OF_OFFICES))
-    unapplied = sa.select(sa.func.count()).where(of_offices)
-    as_of = connection.execute(sa.select(read_to.scalar_subquery(), unapplied.scalar_subquery())).one()
-    return facts.authority(connection, *as_of)
+    with bulk.together(connection):
+        read_to = bulk.lookup(connection, box.position, "topic", ["authority"], ("next",))
+        waiting = waits(connection, box, OF_OFFICES)
+    ((_, unapplied),) = waiting
+    return facts.authority(connection, next((offset for (offset,) in read_to), 0), unapplied)
 
 
 def _service() -> Service:

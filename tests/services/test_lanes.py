@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import waitress
 from waitress import wasyncore
+from werkzeug.test import create_environ
 
 from services import serving
 from services.http import FULL
@@ -112,3 +113,27 @@ def test_a_process_that_ends_ends_the_connections_of_those_whom_it_answers(site:
 def test_above_half_of_all_connections_none_outlasts_its_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "CONNECTIONS", 1)
     assert site.ask("GET") == (200, "close")
+
+
+def test_a_refusal_is_worded_once_for_all_programs_and_names_its_own_address_on_a_page() -> None:
+    worded: list[str] = []
+
+    def web(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        worded.append(environ["PATH_INFO"])
+        start_response("429 Full", [("X-Request-Id", "of this one"), ("Retry-After", "1")])
+        return [environ["PATH_INFO"].encode()]
+
+    def told(path: str, cookie: str = "") -> tuple[bytes, Any]:
+        begun: list[Any] = []
+        (body,) = refuse({**create_environ(path), "HTTP_COOKIE": cookie}, lambda *given: begun.extend(given))
+        return body, begun[1]
+
+    refuse = Lanes().marked(web)  # by the thread that made it, everybody is refused
+    assert told("/api/mutations/") == told("/api/workload/reports") == (b"/api/mutations/", [("Retry-After", "1")])
+    assert [told(path)[0] for path in ("/mutations/1", "/mutations/2", "/mutations/1")] == [
+        b"/mutations/1",
+        b"/mutations/2",
+        b"/mutations/1",
+    ]
+    told("/api/mutations/", "lang=en")
+    assert worded == ["/api/mutations/", "/mutations/1", "/mutations/2", "/api/mutations/"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from events import ids
+from services.committer import BATCH, SHARED
 from services.db import table
 from services.mutations.models import Case
 from tests.town import PAPER, acting, drafted, give
@@ -148,6 +149,18 @@ def test_a_batch_waits_only_a_moment_for_who_does_not_come_back(
     officer = acting(world, "officer")
     turn(world, [pool.submit(give, officer, CASES, drafted("verifier")) for _ in range(2)])
     assert [len(turn(world, [pool.submit(give, officer, CASES, drafted("verifier"))])) for _ in range(2)] == [1, 1]
+
+
+def test_events_are_taken_in_small_portions_while_people_wait_for_commands(
+    world: World, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committer = world.app.committer
+    monkeypatch.setattr("services.committer.AFTER", 0.0)
+    assert committer.portion() == BATCH
+    turn(world, [pool.submit(give, acting(world, "officer"), CASES, drafted("verifier"))])
+    assert committer.portion() == BATCH
+    monkeypatch.setattr("services.committer.AFTER", 60.0)
+    assert committer.portion() == SHARED
 
 
 def test_a_thousand_commands_at_once_are_all_done_once(world: World, pool: ThreadPoolExecutor) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from events.personnel import PositionRegistered
+from services.mutations import reading, sight
 from services.mutations.forms import meanings
 from services.personnel.commands import RegisterPositions
 from tests.services.test_bad_forms import Page
@@ -46,6 +48,20 @@ def test_why_an_employee_is_unwilling_is_told_to_those_who_decide_and_not_to_the
     (event,) = (e for e in answers[1].get_json()["events"] if e["type"] == "consultation.employee_recorded")
     assert (reply["answer"], event["data"]["answer"]) == ("unwilling", "unwilling")
     assert {reply["reason_class"], event["data"]["reason_class"]} == ({"health"} if told else {None})
+
+
+@pytest.mark.parametrize("roles", [(), ("auditor",), ("operator@8200",), ("names@8200",)])
+@pytest.mark.parametrize("part", [*PERSON, ""])
+def test_who_may_see_a_case_is_the_same_in_a_list_and_for_a_command(
+    place: World, unwilling: str, part: str, roles: tuple[str, ...]
+) -> None:
+    person = PERSON[part] if part else None
+    with place.app.web.app_context():
+        known, today = reading.authority(), reading.today()
+        found = reading.case(unwilling, sa.true())
+        assert found is not None
+        listed = reading.case(unwilling, sight.visible(known, person, today, roles)) is not None
+        assert sight.sees(known, person, today, roles, found[1]) == listed
 
 
 @pytest.mark.parametrize("headers", [{}, {"If_Match": '"7"'}])
