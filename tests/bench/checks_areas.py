@@ -36,8 +36,8 @@ def _count(conn: sa.Connection, of: sa.Table) -> int:
     return conn.scalar(sa.select(sa.func.count()).select_from(of)) or 0
 
 
-def test_staged_messages_are_of_as_many_cases_as_are_taken_at_once() -> None:
-    sent = [flow.decoded(raw).command for raw in growth.staged(30, 10)]
+def test_messages_in_step_are_of_as_many_cases_as_are_taken_at_once() -> None:
+    sent = [flow.decoded(raw).command for raw in growth.in_step(30, 10)]
     assert len(sent) == 30 * flow.STEPS
     for start in range(0, len(sent), 10):
         batch = sent[start : start + 10]

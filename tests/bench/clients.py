@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tests.bench.gauges import quantile
 from tests.bench.stage import ROOT
 
 END = b"\r\n\r\n"
@@ -35,7 +36,7 @@ class Asked(NamedTuple):
 
     def quantile(self, share: float) -> float:
         """Of the waits, in milliseconds."""
-        return sorted(self.waits)[min(len(self.waits) - 1, int(share * len(self.waits)))] * 1e3
+        return quantile(self.waits, share) * 1e3
 
 
 class Client:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import drive, growth, http, idle, kafka, memory, reaction, rebuild, report, rivals, runner
+from tests.bench.stage import Told
 
 OUTPUT = Path("bench.json")
-
-Told = Callable[[str], None]
 
 
 def engine(cases: int, rounds: int, told: Told) -> dict[str, Any]:

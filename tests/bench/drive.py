@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ from typing import Any, cast
 import msgspec
 import sqlalchemy as sa
 
+from deploy.daemon import wait_until
 from events import ids
 from events.proposal import ProposalDrafted
 from services.app import Application, build
@@ -27,18 +28,18 @@ from services.mutations import SERVICE
 from services.mutations.models import Case
 from services.service import Answer, Command, Service
 from services.transaction import Tx
-from tests.bench import flow, report, server
+from tests.bench import flow, report
 from tests.bench.engine import Engine
+from tests.bench.gauges import quantile
 from tests.bench.report import Goal
-from tests.bench.runner import COMMITTED, SETTINGS
+from tests.bench.runner import COMMITTED
+from tests.bench.stage import SETTINGS, Told, staged
 from workflow.definition import Definition
 from workflow.library import definitions, load
 
 #: Seconds between two commands of the client, and cases of its own.
 PACE, INTERACTIVE = 0.05, 300
 PATIENCE = 120.0
-
-Told = Callable[[str], None]
 
 
 class Propose(msgspec.Struct, frozen=True):
@@ -91,8 +92,8 @@ def _stand_ins() -> list[Service]:
 
 def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
     """The area `drive` of bench.json: seconds until all are drafted, and how long the client waited meanwhile."""
-    with server.running() as postgres:
-        url = server.created(postgres, "drive")
+    with staged() as stage:
+        url = stage.database("drive")
         engine = Engine(url, cases + INTERACTIVE)
         others = _stand_ins()
         databases = Databases(engine.config)
@@ -100,7 +101,7 @@ def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
         databases.close()
         engine.refresh()
         engine.close()
-        server.vacuumed(url)
+        stage.vacuum([url])
         register()
         app = build(engine.config, services=[SERVICE, *others])
         app.runtime.start()
@@ -112,10 +113,8 @@ def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
                     plan = Propose(people=list(range(first, min(cases, first + COMMITTED))))
                     app.committer.offer("optimizer", Batch(commands=[Command(id=ids.new(), data=plan)]))
                 recorded = time.perf_counter() - began
-                while _drafted(app) < cases:
-                    if time.perf_counter() - began > PATIENCE:
-                        raise AssertionError(f"{_drafted(app)} of {cases} are open after {PATIENCE:g} s")
-                    time.sleep(0.05)
+                if not wait_until(lambda: _drafted(app) >= cases, PATIENCE, every=0.05):
+                    raise AssertionError(f"{_drafted(app)} of {cases} are open after {PATIENCE:g} s")
                 seconds = time.perf_counter() - began
         finally:
             app.runtime.stop()
@@ -161,8 +160,7 @@ def _drafted(app: Application) -> int:
 
 
 def figures(cases: int, seconds: float, recorded: float, waits: Sequence[float]) -> dict[str, Any]:
-    ordered = sorted(waits)
-    p50, p99 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3 for share in (0.5, 0.99))
+    p50, p99 = (quantile(waits, share) * 1e3 for share in (0.5, 0.99))
     goals = [
         Goal(f"{cases} mutations opened, s", seconds, most=60),
         Goal("interactive p99 meanwhile, ms", p99, most=250),
@@ -171,6 +169,6 @@ def figures(cases: int, seconds: float, recorded: float, waits: Sequence[float])
         "opened": cases,
         "seconds": round(seconds, 2),
         "seconds_until_recorded": round(recorded, 2),
-        "interactive_ms": {"p50": round(p50, 1), "p99": round(p99, 1), "commands": len(ordered)},
+        "interactive_ms": {"p50": round(p50, 1), "p99": round(p99, 1), "commands": len(waits)},
         "goals": [goal.facts() for goal in goals],
     }

@@ -11,13 +11,12 @@ import sqlalchemy as sa
 from services.app import build
 from services.batch import Batch
 from services.committer import Committer
-from services.config import Config, driver
-from services.db import Databases, table
-from services.migrate import migrate
+from services.db import table
 from services.mutations import SERVICE
 from services.mutations.models import Asked, Case, Reservation
 from tests.bench import flow, town
 from tests.bench.reference_e import Sizes
+from tests.bench.stage import settings, settle
 
 #: What a finished case leaves no row in.
 PASSING = (table(Asked), table(Reservation), SERVICE.timer)
@@ -30,13 +29,9 @@ class Engine:
 
     def __init__(self, url: str, people: int = 0):
         flow.register()
-        self.config = Config(database_url=driver(url), secret_key="for the benchmark only")
+        self.config = settings(url)
         if people:
-            databases = Databases(self.config)
-            migrate(databases, [SERVICE])
-            with databases.writer(SERVICE.name).begin() as conn:
-                town.settle(conn, people)
-            databases.close()
+            settle(self.config, [SERVICE], people)
         self.app = build(self.config, services=[SERVICE])
 
     def refresh(self) -> None:

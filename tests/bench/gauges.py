@@ -37,8 +37,7 @@ class Reading:
 
     def quantile(self, share: float) -> float:
         """Of the waits, in milliseconds: 0.5 is the median."""
-        ordered = sorted(self.waits)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3
+        return quantile(self.waits, share) * 1e3
 
 
 class Gauge:
@@ -90,6 +89,11 @@ def _ticks(pid: int, ended: bool = False) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return sum(map(int, fields[11:15] if ended else fields[11:13]))
+
+
+def quantile(found: Sequence[float], share: float) -> float:
+    """Of what was found: the value that this share of them does not exceed."""
+    return sorted(found)[min(len(found) - 1, int(share * len(found)))]
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -16,14 +16,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from deploy.native import Postgres
 from services.mutations import SERVICE
-from tests.bench import chart, flow, history, report, server
+from tests.bench import chart, flow, history, report
 from tests.bench.chart import Curve, Panel
 from tests.bench.engine import Engine
 from tests.bench.gauges import Gauge, Reading, ratio
 from tests.bench.report import Goal
-from tests.bench.runner import COMMITTED, SETTINGS, in_batches
+from tests.bench.runner import COMMITTED, in_batches
+from tests.bench.stage import SETTINGS, Stage, Told, staged
 
 CHART = Path("bench.svg")
 #: Finished cases stored -> the least share of the speed with none.
@@ -32,20 +32,19 @@ SHARES = {100_000: 0.90, 1_000_000: 0.85}
 WORK = 1000
 IN_FLIGHT, SUBJECTS, CONSUMERS = (0, 1_000, 10_000, 30_000), (1, 10, 100, COMMITTED), (1, 2, 4)
 
-Told = Callable[[str], None]
 #: Readings at each size.
 Readings = dict[int, list[Reading]]
 
 
 def measure(most: int, rounds: int, told: Told, work: int = WORK) -> dict[str, Any]:
     """Measure up to `most` finished cases; returns the area `growth` of bench.json and draws the chart beside it."""
-    with server.running() as postgres, ExitStack() as held:
-        gauge = held.enter_context(closing(Gauge(postgres.pid or 0, postgres.url())))
+    with staged() as stage, ExitStack() as held:
+        gauge = held.enter_context(closing(Gauge(stage.postgres.pid or 0, stage.postgres.url())))
         read = {
-            "history": _history(postgres, gauge, most, rounds, told, work),
-            "in_flight": _in_flight(postgres, gauge, rounds, told, work),
-            "subjects": _subjects(postgres, gauge, rounds, told, work),
-            "consumers": _consumers(postgres, gauge, rounds, told, work),
+            "history": _history(stage, gauge, most, rounds, told, work),
+            "in_flight": _in_flight(stage, gauge, rounds, told, work),
+            "subjects": _subjects(stage, gauge, rounds, told, work),
+            "consumers": _consumers(stage, gauge, rounds, told, work),
         }
         version = gauge.server_version
     found = figures(read)
@@ -55,7 +54,7 @@ def measure(most: int, rounds: int, told: Told, work: int = WORK) -> dict[str, A
     return found
 
 
-def _history(postgres: Postgres, gauge: Gauge, most: int, rounds: int, told: Told, work: int) -> Readings:
+def _history(stage: Stage, gauge: Gauge, most: int, rounds: int, told: Told, work: int) -> Readings:
     """Databases of different pasts, in turn; the order changes from round to round. The first round is not counted."""
     sizes = [0, *(n for n in (10_000, 100_000, 1_000_000) if n < most), most]
     read: Readings = defaultdict(list)
@@ -63,12 +62,12 @@ def _history(postgres: Postgres, gauge: Gauge, most: int, rounds: int, told: Tol
     with ExitStack() as held:
         engines = {}
         for size in sizes:
-            url = server.created(postgres, f"history_{size}")
+            url = stage.database(f"history_{size}")
             engines[size] = held.enter_context(closing(Engine(url, work)))
             if size:
                 told(f"{size} finished cases")
                 history.fill(engines[size].app.databases.writer(SERVICE.name), molds, size, work)
-            server.vacuumed(url)
+            stage.vacuum([url])
         for number in range(rounds + 1):
             told(f"history, round {number} of {rounds}")
             sent = flow.messages(work)
@@ -81,17 +80,17 @@ def _history(postgres: Postgres, gauge: Gauge, most: int, rounds: int, told: Tol
     return read
 
 
-def _in_flight(postgres: Postgres, gauge: Gauge, rounds: int, told: Told, work: int) -> Readings:
+def _in_flight(stage: Stage, gauge: Gauge, rounds: int, told: Told, work: int) -> Readings:
     """Cases are drafted and submitted and then left open, with their duties and timers, while others are finished."""
     read: Readings = {}
-    url, open_ = server.created(postgres, "in_flight"), 0
+    url, open_ = stage.database("in_flight"), 0
     with closing(Engine(url, work + IN_FLIGHT[-1])) as engine:
         for size in IN_FLIGHT:
             told(f"{size} cases in flight")
             engine.refresh()
             in_batches(engine.take, list(_opened(size - open_, first=work + open_)), COMMITTED)
             open_ = size
-            server.vacuumed(url)
+            stage.vacuum([url])
             read[size] = [_taken(engine, gauge, flow.messages(work)) for _ in range(rounds + 1)][1:]
     return read
 
@@ -103,22 +102,22 @@ def _opened(cases: int, first: int) -> Iterator[bytes]:
             yield raw
 
 
-def _subjects(postgres: Postgres, gauge: Gauge, rounds: int, told: Told, work: int) -> Readings:
+def _subjects(stage: Stage, gauge: Gauge, rounds: int, told: Told, work: int) -> Readings:
     """Batches of so many cases, a step of each."""
     read: Readings = {}
-    url = server.created(postgres, "subjects")
+    url = stage.database("subjects")
     with closing(Engine(url, work + COMMITTED)) as engine:
         engine.refresh()
         in_batches(engine.take, flow.messages(work), COMMITTED)
-        server.vacuumed(url)
+        stage.vacuum([url])
         for size in SUBJECTS:
             told(f"{size} subjects a batch")
             cases = max(size, work if size > 1 else work // 5)
-            read[size] = [_taken(engine, gauge, staged(cases, size), size) for _ in range(rounds + 1)][1:]
+            read[size] = [_taken(engine, gauge, in_step(cases, size), size) for _ in range(rounds + 1)][1:]
     return read
 
 
-def staged(cases: int, at_once: int) -> list[bytes]:
+def in_step(cases: int, at_once: int) -> list[bytes]:
     """Messages in such an order that every `at_once` in a row are of so many cases."""
     steps: dict[str, list[bytes]] = defaultdict(list)
     for raw in flow.messages(cases):
@@ -128,14 +127,14 @@ def staged(cases: int, at_once: int) -> list[bytes]:
     return [raw for group in groups for stage in zip(*group, strict=True) for raw in stage]
 
 
-def _consumers(postgres: Postgres, gauge: Gauge, rounds: int, told: Told, work: int) -> Readings:
+def _consumers(stage: Stage, gauge: Gauge, rounds: int, told: Told, work: int) -> Readings:
     """Processes that take cases of their own on one database at the same time."""
     read: Readings = {}
-    url = server.created(postgres, "consumers")
+    url = stage.database("consumers")
     with closing(Engine(url, work)) as engine:
         engine.refresh()
         in_batches(engine.take, flow.messages(work), COMMITTED)
-    server.vacuumed(url)
+    stage.vacuum([url])
     for count in CONSUMERS:
         told(f"{count} consumers")
         with ExitStack() as held:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +18,10 @@ from deploy.native import free_ports
 from tests.bench import report
 from tests.bench.gauges import TICKS, cpu_ticks
 from tests.bench.report import Goal
+from tests.bench.stage import ROOT, Told
 
-ROOT = Path(__file__).parents[2]
 #: Seconds after the start until it is quiet, and seconds for which it is watched.
 SETTLE, WATCH = 25, 40
-
-Told = Callable[[str], None]
 
 
 def measure(seconds: int, rounds: int, told: Told) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from deploy.daemon import wait_until
 from tests.bench import consumer, flow
-from tests.bench.gauges import TICKS, Gauge, Reading, _ticks, ratio
+from tests.bench.gauges import TICKS, Gauge, Reading, cpu_ticks, ratio
 from tests.bench.reference_e import Bound, Sizes
 from tests.bench.report import Goal
 from tests.bench.runner import BATCH, in_batches
@@ -106,7 +106,7 @@ class Contestant:
 
     def cpu(self) -> float:
         """CPU seconds of its processes so far."""
-        return sum(_ticks(process.pid or 0) for process in self.processes) / TICKS
+        return sum(cpu_ticks(process.pid or 0) for process in self.processes) / TICKS
 
     def sizes(self) -> Sizes:
         """The mean sizes of what is stored."""
@@ -186,7 +186,7 @@ class Rounds:
         self.readings["e"].append(self.gauge.measure(len(queued), lambda: in_batches(bound.take, queued, BATCH)))
 
     def _broker(self) -> float:
-        return _ticks(self.stage.kafka.pid or 0) / TICKS
+        return cpu_ticks(self.stage.kafka.pid or 0) / TICKS
 
 
 def measure(cases: int, rounds: int, told: Told, seconds: float = SECONDS) -> dict[str, Any]:

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from tests.bench import flow, report, server
+from tests.bench import flow, report
 from tests.bench.engine import Engine
 from tests.bench.report import Goal
+from tests.bench.stage import ROOT, Told, staged
 
-ROOT = Path(__file__).parents[2]
 #: Samples that a worker gives of its memory; cases made at once; people of the town, who are moved again and again.
 SAMPLES, CHUNK, PEOPLE = 10, 500, 10_000
 #: (d) is level after a few cases, and slow: it takes this share of them.
 SHARE = 50
 
-Told = Callable[[str], None]
-
 
 def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
     """The area `memory` of bench.json: bytes after each tenth of the cases. `rounds` is of no use here."""
-    with server.running() as postgres:
-        urls = {name: server.created(postgres, name) for name in ("engine", "d")}
+    with staged() as stage:
+        urls = {name: stage.database(name) for name in ("engine", "d")}
         Engine(urls["engine"], PEOPLE).close()
         told(f"{cases} cases")
         ours = sampled("engine", urls["engine"], cases)

@@ -7,13 +7,14 @@ records, the log carries it, `optimizer` asks for a plan, its child process solv
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
 
+from deploy.daemon import wait_until
 from deploy.sample.days import province
 from events import ids
 from services.app import Application
@@ -23,8 +24,10 @@ from services.service import Command
 from services.workload.commands import Counted, SubmitReport
 from services.workload.measure import Report
 from tests.bench import report
+from tests.bench.gauges import quantile
 from tests.bench.rebuild import sample
 from tests.bench.report import Goal
+from tests.bench.stage import Told
 
 #: How many times its ordinary work a unit reports, when it is overloaded.
 SURGE = 3
@@ -32,8 +35,6 @@ SURGE = 3
 PATIENCE = 10.0
 #: Seconds between two units, for what the first one set off to come to rest.
 REST = 2.0
-
-Told = Callable[[str], None]
 
 
 def measure(reactions: int, rounds: int, told: Told) -> dict[str, Any]:
@@ -49,8 +50,8 @@ def measure(reactions: int, rounds: int, told: Told) -> dict[str, Any]:
             unanswered += wait is None
             if len(waits) > reactions:
                 break
-    counted = sorted(waits[1:])
-    p50, p95 = (counted[min(len(counted) - 1, int(share * len(counted)))] for share in (0.5, 0.95))
+    counted = waits[1:]
+    p50, p95 = (quantile(counted, share) for share in (0.5, 0.95))
     goal = Goal("load event → proposal recorded, p95, s", p95, most=1.5)
     return {
         "seconds": {"first": round(waits[0], 3), "p50": round(p50, 3), "p95": round(p95, 3)},
@@ -74,14 +75,11 @@ def _reaction(app: Application, ordinary: Report) -> float | None:
     """Seconds until a move to the unit is proposed; None when nobody is. Then the unit is as it was."""
     began = time.perf_counter()
     _report(app, ordinary, SURGE)
-    found = None
-    while found is None and time.perf_counter() - began < PATIENCE:
-        time.sleep(0.005)
-        if _proposed(app, ordinary.unit):
-            found = time.perf_counter() - began
+    proposed = wait_until(lambda: _proposed(app, ordinary.unit), PATIENCE, every=0.005)
+    seconds = time.perf_counter() - began
     _report(app, ordinary, 1)
     time.sleep(REST)
-    return found
+    return seconds if proposed else None
 
 
 def _report(app: Application, ordinary: Report, times: int) -> None:

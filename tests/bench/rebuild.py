@@ -7,8 +7,8 @@ often as a service reads it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,18 +17,16 @@ from deploy.sample import load
 from deploy.sample.days import province
 from services import identity, mutations, optimizer, personnel, workload
 from services.app import Application, build
-from services.config import Config, driver
 from services.db import Databases
 from services.migrate import migrate
 from services.replay import rebuild
-from tests.bench import flow, history, report, server
+from tests.bench import flow, history, report
 from tests.bench.report import Goal
+from tests.bench.stage import Told, settings, staged
 
 #: The services of the sample; those that keep projections are rebuilt.
 SERVICES = (personnel.SERVICE, identity.SERVICE, workload.SERVICE, optimizer.SERVICE, mutations.SERVICE)
 RATE = 25_000
-
-Told = Callable[[str], None]
 
 
 def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
@@ -36,8 +34,8 @@ def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
     flow.register()
     molds = history.template()
     found: dict[str, dict[str, Any]] = {}
-    with TemporaryDirectory() as directory, server.running() as postgres:
-        urls = {"sqlite": f"sqlite:///{directory}/imbang.db", "postgresql": server.created(postgres, "rebuild")}
+    with TemporaryDirectory() as directory, staged() as stage:
+        urls = {"sqlite": f"sqlite:///{directory}/imbang.db", "postgresql": stage.database("rebuild")}
         for name, url in urls.items():
             told(f"{name}: the history")
             with sample(url, Path(directory)) as app:
@@ -46,7 +44,7 @@ def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
                 history.fill(app.databases.writer("mutations"), molds, cases, cases)
                 app.runtime.drain()
                 if name == "postgresql":
-                    server.vacuumed(url)
+                    stage.vacuum([url])
                 told(f"{name}: the rebuild")
                 found[name] = rates(app, rounds)
     goals = [Goal(f"events/s of a rebuild, {name}", of["all"], least=RATE) for name, of in found.items()]
@@ -62,10 +60,9 @@ def measure(cases: int, rounds: int, told: Told) -> dict[str, Any]:
 @contextmanager
 def sample(url: str, directory: Path) -> Iterator[Application]:
     """The services with the sample province, turning only when they are told to."""
-    config = Config(database_url=driver(url), secret_key="for the benchmark only", directory=directory)
-    databases = Databases(config)
-    migrate(databases, SERVICES)
-    databases.close()
+    config = settings(url, directory=directory)
+    with closing(Databases(config)) as databases:
+        migrate(databases, SERVICES)
     app = build(config, services=SERVICES)
     try:
         load.load_once(app)

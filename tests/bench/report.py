@@ -11,7 +11,8 @@ from importlib.metadata import version
 from typing import Any
 
 from tests.bench.gauges import Reading, ratio
-from tests.bench.runner import BATCH, COMMITTED, SETTINGS, THREADS, Rounds
+from tests.bench.runner import BATCH, COMMITTED, THREADS, Rounds
+from tests.bench.stage import SETTINGS
 
 
 @dataclass(frozen=True)

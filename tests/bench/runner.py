@@ -7,28 +7,21 @@ tables, so that plans and prepared statements are those of a database in use.
 from __future__ import annotations
 
 import gc
-import shutil
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from typing import TypeVar
 
-import psycopg
-from psycopg import sql
-
-from deploy.native import Postgres
 from services import committer
 from tests.bench import flow
 from tests.bench.engine import Engine, Give
 from tests.bench.gauges import Gauge, Reading
 from tests.bench.reference_d import StepByStep
 from tests.bench.reference_e import Bound, BoundFile
+from tests.bench.stage import Stage, Told, staged
 
-SETTINGS = {"fsync": "on", "synchronous_commit": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
 #: Messages a batch: the bound's, and the engine's, which is what its committer takes at once from a full queue.
 BATCH, COMMITTED = 100, committer.BATCH
 THREADS = 16
@@ -44,31 +37,30 @@ Take = Callable[[Sequence[bytes]], None]
 class Rounds:
     """All contestants, and what was read of each, round by round."""
 
-    def __init__(self, server: Postgres, directory: Path, cases: int, held: ExitStack):
+    def __init__(self, stage: Stage, cases: int, held: ExitStack):
+        self.stage = stage
         self.cases, self.fewer, self.waiting = cases, max(THREADS, cases // FEWER), max(THREADS, cases // 4)
         self.readings: dict[str, list[Reading]] = defaultdict(list)
         self.bytes_a_case: dict[str, float] = {}
-        self.urls = {name: server.url(_created(server, name)) for name in DATABASES}
+        self.urls = {name: stage.database(name) for name in DATABASES}
         self.engine, self.served, self.file = (
             held.enter_context(closing(Engine(url, cases)))
-            for url in (self.urls["engine"], self.urls["served"], f"sqlite:///{directory / 'engine.db'}")
+            for url in (self.urls["engine"], self.urls["served"], f"sqlite:///{stage.directory / 'engine.db'}")
         )
         self.engine.refresh()
         in_batches(self.engine.take, flow.messages(self.fewer), BATCH)
         self.sizes = self.engine.sizes()
         self.d = held.enter_context(closing(StepByStep(self.urls["d"])))
         self.e = held.enter_context(closing(Bound(self.urls["e"], self.sizes)))
-        self.file_e = held.enter_context(closing(BoundFile(directory / "bound.db", self.sizes)))
+        self.file_e = held.enter_context(closing(BoundFile(stage.directory / "bound.db", self.sizes)))
         gc.collect()
         gc.freeze()  # as a serving process does when it is built
-        self.gauge = held.enter_context(closing(Gauge(server.pid or 0, server.url())))
+        self.gauge = held.enter_context(closing(Gauge(stage.postgres.pid or 0, stage.postgres.url())))
 
-    def run(self, rounds: int, told: Callable[[str], None]) -> None:
+    def run(self, rounds: int, told: Told) -> None:
         """Run so many rounds after the one that is not counted, and check what everyone did."""
         self._round()
-        for url in self.urls.values():
-            with psycopg.connect(url, autocommit=True) as conn:
-                conn.execute("VACUUM ANALYZE")
+        self.stage.vacuum(list(self.urls.values()))
         self.readings.clear()
         for number in range(rounds):
             told(f"round {number + 1} of {rounds}")
@@ -121,20 +113,12 @@ class Rounds:
         self.bytes_a_case[name] = (self.gauge.stored(self.urls[name]) - before) / self.cases
 
 
-def measure(cases: int, rounds: int, told: Callable[[str], None]) -> Rounds:
+def measure(cases: int, rounds: int, told: Told) -> Rounds:
     """Start a cluster, run the rounds, and leave nothing behind."""
-    directory = Path(tempfile.mkdtemp(prefix="imbang-bench-"))
-    directory.chmod(0o711)  # PostgreSQL runs as another user
-    server = Postgres(directory / "postgres", SETTINGS)
-    try:
-        server.start()
-        with ExitStack() as held:
-            run = Rounds(server, directory, cases, held)
-            run.run(rounds, told)
-        return run
-    finally:
-        server.kill()
-        shutil.rmtree(directory)
+    with staged() as stage, ExitStack() as held:
+        run = Rounds(stage, cases, held)
+        run.run(rounds, told)
+    return run
 
 
 def in_batches(take: Take, sent: Sequence[bytes], size: int) -> list[float]:
@@ -156,9 +140,3 @@ def at_once(give: Give, parts: Sequence[Sequence[bytes]]) -> list[float]:
     """A thread for each part; all waits together. Raises what the first of them raised."""
     with ThreadPoolExecutor(len(parts)) as clients:
         return [wait for waits in clients.map(lambda part: one_by_one(give, part), parts) for wait in waits]
-
-
-def _created(server: Postgres, name: str) -> str:
-    with psycopg.connect(server.url(), autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(f"bench_{name}")))
-    return f"bench_{name}"

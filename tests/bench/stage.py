@@ -14,16 +14,18 @@ from psycopg import sql
 
 from deploy.native import Kafka, Postgres, Server
 from services.clock import DatabaseClock
-from services.config import Config, driver
+from services.config import EMBEDDED_LOG, Config, driver
 from services.db import Databases
 from services.migrate import migrate
 from services.mutations import SERVICE
 from services.service import Service
 from services.steps import BEAT
 from tests.bench import town
-from tests.bench.runner import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = {"fsync": "on", "synchronous_commit": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
+#: Tells people how far it is.
+Told = Callable[[str], None]
 
 
 class Stage:
@@ -45,6 +47,7 @@ class Stage:
         for url in urls:
             with psycopg.connect(url, autocommit=True) as conn:
                 conn.execute("VACUUM ANALYZE")
+                conn.execute("CHECKPOINT")
 
 
 @contextmanager
@@ -97,9 +100,6 @@ def fresh(config: Config) -> Iterator[None]:
         databases.close()
 
 
-def settings(url: str, log: str, directory: Path) -> Config:
+def settings(url: str, log: str = EMBEDDED_LOG, directory: Path = Config.directory) -> Config:
     """How a process of the benchmark is set up."""
     return Config(database_url=driver(url), event_log_url=log, secret_key="for the benchmark only", directory=directory)
-
-
-Told = Callable[[str], None]

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,7 +28,7 @@ NEXT = {
 }
 
 
-class Program:
+class Program(ABC):
     """One peer's way of doing the steps."""
 
     def take(self, messages: list[Message]) -> None:
@@ -35,18 +36,19 @@ class Program:
         for message in messages:
             self.give(message)
 
+    @abstractmethod
     def give(self, message: Message) -> None:
         """Do one step; it is durable when this returns."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finished(self) -> int:
         """How many cases went all the way, with six records each. Raises AssertionError for any that did not."""
-        raise NotImplementedError
 
     def cpu(self) -> float:
         """CPU seconds so far, without the database's."""
         return time.process_time()
 
+    @abstractmethod
     def close(self) -> None:
         """End what was started."""
 
