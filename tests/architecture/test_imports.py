@@ -25,7 +25,7 @@ PURE = (
     "services/workload/{measure,working}.py",
 )
 #: The composition root; it alone knows all services.
-ROOTS = ("services/__main__.py", "services/app.py")
+ROOTS = ("services/__main__.py", "services/app.py", "services/commandline.py", "services/keeping.py")
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from pathlib import Path
 from flask import Flask
 
 from deploy.cluster import Answering
-from services.__main__ import serve
 from services.app import NAMES, build
 from services.config import from_environment
 from services.logs import configure_logs
+from services.serving import serve
 from tests.bench import flow
 from tests.bench.stage import ROOT
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from services.__main__ import _config
+from services.commandline import configured
 from services.config import Misconfigured
 
 
@@ -44,7 +44,7 @@ def test_a_setting_that_cannot_be_used_is_named(
     monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
     monkeypatch.setenv(name, value)
     with pytest.raises(Misconfigured, match=said) as refused:
-        _config()
+        configured()
     assert "sagu" not in str(refused.value)
 
 
@@ -55,6 +55,6 @@ def test_a_key_that_is_not_of_the_kind_that_signs_is_refused(tmp_path: Path, mon
     monkeypatch.setenv("IMBANG_AUDIT_KEY", str(path))
     path.write_bytes(X25519PrivateKey.generate().private_bytes(*form))
     with pytest.raises(Misconfigured, match="not an Ed25519 key"):
-        _config()
+        configured()
     path.write_bytes(Ed25519PrivateKey.generate().private_bytes(*form))
-    assert _config().audit_key == path
+    assert configured().audit_key == path
