@@ -96,7 +96,10 @@ STANDARD = {
 BUSY = Standard(
     Words("Peladen sedang penuh", "The server takes no more requests for the moment"),
     Words("Antrean penuh; tidak ada yang dicatat.", "The queue is full; nothing of this was recorded."),
-    Words("Kirim lagi sesudah jeda Retry-After.", "Send it again after the pause in Retry-After."),
+    Words(
+        "Tunggu beberapa detik, lalu coba lagi; program menunggu selama Retry-After.",
+        "Wait a few seconds, then try again; a program waits as long as Retry-After says.",
+    ),
 )
 UNKNOWN = Standard(
     Words("Hasilnya belum diketahui", "The outcome is not known"),
