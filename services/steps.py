@@ -30,6 +30,9 @@ BEAT = timedelta(seconds=20)
 class Steps:
     """The steps of some services on one committer, each of which does what there is to do once."""
 
+    #: The log could not be asked yet whether it holds more than the database.
+    unproven = False
+
     def __init__(
         self, databases: Databases, services: Sequence[Service], event_log: EventLog, clock: Clock, committer: Committer
     ):
@@ -42,8 +45,6 @@ class Steps:
         self._beaten: dict[str, datetime] = {}
         self._proven: dict[str, datetime] = {}
         self._running: set[jobs.Job] = set()
-        #: The log could not be asked yet whether it holds more than the database.
-        self.unproven = False
 
     def tick(self) -> int:
         """Every step of every service once; returns how much was done."""

@@ -26,9 +26,10 @@ HOLDS = {
     "delivery by Kafka": ("delivery.pml", ("FAULTS=1",)),
     "delivery by the database, of two services": ("delivery.pml", ("DATABASE_LOG", "SERVICES=2", "FAULTS=2")),
     "delivery by the database, in two partitions": ("delivery.pml", ("DATABASE_LOG", "PARTS=2", "FAULTS=2")),
+    "restore": ("restore.pml", ("FAULTS=2",)),
 }
 
-ONE = "FAULTS=1"
+ONE, TWO = "FAULTS=1", "FAULTS=2"
 
 
 class Weakening(NamedTuple):
@@ -61,7 +62,12 @@ WEAKENINGS = {
     "GAP_UNCHECKED": Weakening("delivery.pml", (ONE, "RELAYS=1", "CONSUMERS=1"), "order_is_kept"),
     "RECHECK_LEFT_OUT": Weakening("delivery.pml", (ONE, "RELAYS=1"), "nothing_is_lost"),
     "APPLIED_FIRST": Weakening("delivery.pml", (ONE, "RELAYS=1"), "no_double_effect"),
-    "COPY_AFTER_CUT": Weakening("delivery.pml", ("FAULTS=2", "RELAYS=1", "CONSUMERS=1"), "nothing_is_lost"),
+    "COPY_AFTER_CUT": Weakening("delivery.pml", (TWO, "RELAYS=1", "CONSUMERS=1"), "nothing_is_lost"),
+    "STARTS_UNRECONCILED": Weakening("restore.pml", (ONE,), "order_is_kept"),
+    "SENDS_UNPROVEN": Weakening("restore.pml", (TWO,), "order_is_kept"),
+    "ADOPTED_WITHOUT_CLAIM": Weakening("restore.pml", (TWO,), "no_double_effect"),
+    "REACTS_AGAIN": Weakening("restore.pml", (ONE,), "no_double_effect"),
+    "FORK_OVERWRITTEN": Weakening("restore.pml", (TWO,), "nothing_is_lost"),
 }
 
 #: Names of the models and where the code has them.
@@ -107,6 +113,19 @@ NAMES = {
     "woken": "events.inbox:wake",
     "handle": "services.incoming:Incoming._handle",
     "republish": "services.republish:republish",
+    "Steps.read": "services.steps:Steps.read",
+    "Steps.relay": "services.steps:Steps.relay",
+    "backup": "services.backup:backup",
+    "restore": "services.restore:restore",
+    "runtime": "services.runtime:Runtime.start",
+    "require_whole": "services.whole:require_whole",
+    "_ask_the_log": "services.runtime:Runtime._ask_the_log",
+    "unproven": "services.steps:Steps.unproven",
+    "NotReconciled": "services.whole:NotReconciled",
+    "Forked": "services.whole:Forked",
+    "reconcile": "services.reconcile:reconcile",
+    "insert": "services.reconcile:_insert",
+    "_ReadOn.to_the_end": "services.reconcile:_ReadOn.to_the_end",
 }
 
 
