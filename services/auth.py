@@ -46,6 +46,11 @@ class User:
     def actor(self) -> Actor:
         return Actor(self.account, self.person, self.roles)
 
+    @property
+    def since(self) -> datetime:
+        """When the user signed in."""
+        return datetime.fromtimestamp(self.signed_in, UTC)
+
     def may(self, *roles: str) -> bool:
         """Whether the user has one of these roles, for whatever scope."""
         return any(r.partition("@")[0] in roles for r in self.roles)
@@ -57,28 +62,33 @@ def issue(user: User) -> str:
 
 
 def verify(token: str, *, by_cookie: bool) -> User | None:
-    """The user of a valid token, None for one that is forged, old or revoked."""
+    """The user of a valid token, None for one that is forged or old."""
     try:
         account, person, label, roles, since = _serializer().loads(token, max_age=SESSION_SECONDS)
     except (BadSignature, SignatureExpired, ValueError, TypeError):
         return None
-    signed_in = datetime.fromtimestamp(since, UTC)
+    user = User(account, person, label, tuple(roles), since, by_cookie)
+    return user if (datetime.now(UTC) - user.since).total_seconds() <= SIGN_IN_SECONDS else None
+
+
+def _still_signed_in(user: User | None) -> User | None:
+    """The user, None for one whose sign-in was revoked."""
     void = cast(Void, current_app.extensions["imbang_void"])
-    if (datetime.now(UTC) - signed_in).total_seconds() > SIGN_IN_SECONDS or void(account, signed_in):
-        return None
-    return User(account, person, label, tuple(roles), since, by_cookie)
+    return None if user is None or void(user.account, user.since) else user
 
 
 def current_user() -> User | None:
     return cast("User | None", g.get("user"))
 
 
+def signed_in() -> User:
+    """The signed-in user; 401 when nobody is."""
+    return current_user() or abort(401)
+
+
 def actor() -> Actor:
-    """The signed-in actor; 401 when nobody is."""
-    user = current_user()
-    if user is None:
-        abort(401)
-    return user.actor
+    """The signed-in user as the author of commands; 401 when nobody is."""
+    return signed_in().actor
 
 
 def needs(*roles: str) -> Words:
@@ -90,6 +100,12 @@ def needs(*roles: str) -> Words:
 def open_door(view: View) -> View:
     """A route for everybody, on purpose."""
     view.guard = "open"  # type: ignore[attr-defined]
+    return view
+
+
+def commands_only(view: View) -> View:
+    """A route that looks at nothing before its command, with which it is judged whether the author is signed in."""
+    view.commands_only = True  # type: ignore[attr-defined]
     return view
 
 
@@ -124,9 +140,11 @@ def install_auth(app: Flask, void: Void) -> None:
     def who() -> None:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind == "Bearer":
-            g.user = verify(token, by_cookie=False) or abort(401, EXPIRED)
+            user = verify(token, by_cookie=False)
+            judged_later = hasattr(app.view_functions.get(request.endpoint or ""), "commands_only")
+            g.user = (user if judged_later else _still_signed_in(user)) or abort(401, EXPIRED)
         else:
-            g.user = verify(request.cookies.get(COOKIE, ""), by_cookie=True)
+            g.user = _still_signed_in(verify(request.cookies.get(COOKIE, ""), by_cookie=True))
             from_a_browser = g.user is not None or not request.path.startswith("/api/")
             if from_a_browser and request.method not in ("GET", "HEAD", "OPTIONS"):
                 csrf.protect()

@@ -7,9 +7,9 @@ Locks are taken in that order, each sorted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import msgspec
@@ -29,6 +29,10 @@ log = structlog.get_logger(__name__)
 
 class Reused(Exception):
     """This Idempotency-Key was used before for another command"""
+
+
+class SignedOut(Exception):
+    """The author of this command has been signed out"""
 
 
 class AnswerLost(Exception):
@@ -81,10 +85,11 @@ def apply(
     with bulk.together(conn):
         tx = Tx(service, conn, ask(conn))
         claimed = _claimed(tx, batch.commands)
+        revoked = _revoked(tx, batch.commands)
         events = Incoming(tx, records, batch.due, verdict, batch.dismissed, batch.reacted)
         if service.prepare is not None:
             service.prepare(tx, [*batch.commands, *batch.firings, *events.ahead()])
-    answers = _repeats(batch.commands, claimed)
+    answers = _repeats(batch.commands, claimed) | _signed_out(batch.commands, revoked)
     commands = [c for c in batch.commands if c.id not in answers]
     for command in commands:
         answers[command.id] = verdict or _command(tx, command)
@@ -140,6 +145,22 @@ def _claimed(tx: Tx, commands: Sequence[Command]) -> bulk.Found:
     """Which of these commands were committed before: id, fingerprint, answer."""
     columns = ("command_id", "fingerprint", "answer")
     return bulk.lookup(tx._conn, tx.service.inbox.claim, "command_id", (c.id for c in commands), columns)
+
+
+def _revoked(tx: Tx, commands: Sequence[Command]) -> Iterable[tuple[str, datetime]]:
+    """Authors of these commands whose sign-ins before a moment are void."""
+    authors = {c.actor.account for c in commands if c.actor and c.signed_in}
+    return bulk.lookup(tx._conn, tx.service.revoked, "account", authors, ("account", "before")) if authors else ()
+
+
+def _signed_out(commands: Sequence[Command], revoked: Iterable[tuple[str, datetime]]) -> dict[str, Answer | Exception]:
+    """What is said to those who have been signed out since; not even a repeat tells them anything."""
+    void = dict(revoked)
+    return {
+        c.id: SignedOut(f"account {c.actor.account}")
+        for c in commands
+        if c.actor and c.signed_in and c.actor.account in void and c.signed_in < void[c.actor.account]
+    }
 
 
 def _repeats(commands: Sequence[Command], claimed: bulk.Found) -> dict[str, Answer | Exception]:

@@ -15,7 +15,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, request
 
 from events import ids
 from services import clock
-from services.auth import actor, open_door
+from services.auth import open_door, signed_in
 from services.committer import Busy
 from services.db import db
 from services.service import Answer, Command, Words
@@ -58,14 +58,15 @@ def submit(service: str, data: msgspec.Struct, meant: msgspec.Struct | None = No
     An API request brings an `Idempotency-Key`, a form a hidden field `key`. `If-Match` (or a field `version`) makes it
     conditional on the version that was read. `meant` is what a repeat has in common with `data`, if not all of it.
     """
-    who = actor()
+    user = signed_in()
     key = request.headers.get(KEY) or request.form.get("key")
     if not key or len(key) > 200:
         abort(400, NO_KEY)
     command = Command(
-        id=ids.derived("http", who.account, service, key),
+        id=ids.derived("http", user.account, service, key),
         data=data,
-        actor=who,
+        actor=user.actor,
+        signed_in=user.since,
         correlation=g.request_id,
         fingerprint=_fingerprint(meant or data),
         expected_version=_expected_version(),

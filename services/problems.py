@@ -11,7 +11,8 @@ from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from services.batch import AnswerLost, Reused
+from services.auth import EXPIRED
+from services.batch import AnswerLost, Reused, SignedOut
 from services.committer import Busy, OutcomeUnknown
 from services.language import language
 from services.logs import NUMBERS, blotted
@@ -206,6 +207,11 @@ def install_problems(app: Flask) -> None:
     @app.errorhandler(Reused)
     def reused(error: Reused) -> Response:
         return told(422, REUSED, field="Idempotency-Key")
+
+    @app.errorhandler(SignedOut)
+    def signed_out(error: SignedOut) -> Response:
+        standard = STANDARD[401]
+        return problem(401, pick(standard.title), pick(EXPIRED), remedy=pick(standard.remedy))
 
     @app.errorhandler(AnswerLost)
     def lost(error: AnswerLost) -> Response:

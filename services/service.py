@@ -35,11 +35,15 @@ class Actor:
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """One intent on its way to a handler. `id` makes it idempotent, `fingerprint` tells a repeat from a reuse of it."""
+    """One intent on its way to a handler. `id` makes it idempotent, `fingerprint` tells a repeat from a reuse of it.
+
+    `signed_in`: when its author did, where somebody had to; what was revoked since then is not done.
+    """
 
     id: str
     data: msgspec.Struct
     actor: Actor | None = None
+    signed_in: datetime | None = None
     correlation: str = ""
     fingerprint: bytes = b""
     expected_version: int | None = None

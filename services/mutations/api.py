@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from events import ids
 from events.schema import schema_of
-from services.auth import actor, requires
+from services.auth import actor, commands_only, requires
 from services.doors import JsonDoor
 from services.http import KEY, submit
 from services.mutations import reading, sight
@@ -118,6 +118,7 @@ def inbox() -> Response:
 
 
 @door.post("/")
+@commands_only
 @requires()
 @door.arguments(body_of(cmd.Draft))
 @door.response(201, Answered)
@@ -196,6 +197,7 @@ def _command_route(command: type[cmd.Command]) -> None:
     name = str(command.__struct_config__.tag)
 
     @door.post(f"/<uuid:mutation>/{name.replace('_', '-')}", endpoint=name)
+    @commands_only
     @requires()
     @door.arguments(body_of(command))
     @door.response(200, Answered)

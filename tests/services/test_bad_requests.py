@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from events import ids
+from services import mutations
 from services.auth import COOKIE
 from tests.town import PAPER, acting, browsing, drafted, everything, give, token
 from tests.worlds import World
@@ -60,6 +62,22 @@ def test_a_key_used_for_another_command_is_refused(place: World, client: FlaskCl
     give(client, CASES, drafted("budi"), key)
     done = everything(place)
     assert refused(give(client, CASES, drafted("budi", share=0.5), key)) == (422, "Idempotency-Key")
+    assert everything(place) == done
+
+
+def test_who_was_signed_out_gives_no_command_and_learns_nothing_of_an_earlier_one(place: World) -> None:
+    officer, key = acting(place, "officer"), ids.new()
+    assert give(officer, CASES, drafted("budi"), key).status_code == 201
+    done, revoked = everything(place), mutations.SERVICE.revoked
+    with place.app.databases.writer("mutations").begin() as conn:
+        conn.execute(revoked.insert().values(account="account-officer", before=datetime.now(UTC)))
+    try:
+        assert refused(give(officer, CASES, drafted("budi")))[0] == 401
+        assert refused(give(officer, CASES, drafted("budi"), key))[0] == 401
+        assert give(acting(place, "officer"), CASES, drafted("budi"), key).status_code == 201
+    finally:
+        with place.app.databases.writer("mutations").begin() as conn:
+            conn.execute(revoked.delete())
     assert everything(place) == done
 
 
