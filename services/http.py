@@ -71,7 +71,8 @@ def submit(service: str, data: msgspec.Struct, meant: msgspec.Struct | None = No
         fingerprint=_fingerprint(meant or data),
         expected_version=_expected_version(),
     )
-    db.session.rollback()  # who waits holds no connection, and reads anew afterwards
+    if db.session.registry.has():
+        db.session.rollback()  # who waits holds no connection, and reads anew afterwards
     return application().committer.submit(service, command)
 
 

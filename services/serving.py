@@ -7,7 +7,6 @@ costs little, so what is accepted goes on at the rate that the process can carry
 
 from __future__ import annotations
 
-import gc
 import select
 import signal
 import sys
@@ -28,6 +27,7 @@ from services.app import Application
 from services.config import Misconfigured
 from services.http import FULL, OPERATIONS
 from services.language import language_of
+from services.runtime import long_lived
 
 log = structlog.get_logger(__name__)
 
@@ -190,8 +190,7 @@ def serve(app: Application) -> int:
     signal.signal(signal.SIGINT, ended)
     signal.signal(signal.SIGTERM, ended)
     sys.setswitchinterval(SWITCH)
-    gc.collect()
-    gc.freeze()  # what is built now lives as long as the process: the collector need not look at it again
+    long_lived()
     app.runtime.start()
     print(f"Imbang: http://{host}:{port}", flush=True)
     while not stop.is_set():

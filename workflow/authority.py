@@ -120,6 +120,8 @@ def candidates(
     if seat.person:
         return [Candidate(person=seat.person, capacity="employee")]
     found = [c for office in authority.offices_of(seat) for c in _of_office(authority, office, command, on, barred)]
+    if not spent:
+        return found
     return [msgspec.structs.replace(c, objection="already_voted") if c.office in spent else c for c in found]
 
 

@@ -52,24 +52,27 @@ def record(q: Asked, rule: Transition, act: ev.Act) -> list[ev.MutationEvent]:
     return events
 
 
-@cache
-def _own_fields(cls: type[ev.MutationEvent]) -> tuple[str, ...]:
-    return tuple(name for name in cls.__struct_fields__ if name not in ev.MutationEvent.__struct_fields__)
-
-
 def _fields(q: Asked, rule: Transition, cls: type[ev.MutationEvent], direct: bool) -> dict[str, Any]:
-    worked_out = _WORKED_OUT[cls](q) if cls in _WORKED_OUT else {}
-    fields: dict[str, Any] = {}
-    for name in _own_fields(cls):
-        if name in worked_out:
-            fields[name] = worked_out[name]
-        elif direct and hasattr(q.command, name):
-            fields[name] = getattr(q.command, name)
-        elif hasattr(q.mutation, name):
-            fields[name] = getattr(q.mutation, name)
-        elif name == "reason_class" and rule.reason:
-            fields[name] = rule.reason
+    commanded, kept, reasoned = _sources(cls, q.command.__class__, direct)
+    fields: dict[str, Any] = {name: getattr(q.command, name) for name in commanded}
+    for name in kept:
+        fields[name] = getattr(q.mutation, name)
+    if reasoned and rule.reason:
+        fields["reason_class"] = rule.reason
+    if cls in _WORKED_OUT:
+        fields |= _WORKED_OUT[cls](q)
     return fields
+
+
+@cache
+def _sources(
+    cls: type[ev.MutationEvent], command: type[cmd.Command], direct: bool
+) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """The fields of an event that its command has, those that the mutation has, and whether one is the reason."""
+    own = [name for name in cls.__struct_fields__ if name not in ev.MutationEvent.__struct_fields__]
+    commanded = tuple(name for name in own if direct and hasattr(command, name))
+    kept = tuple(name for name in own if name not in commanded and hasattr(Mutation, name))
+    return commanded, kept, "reason_class" in own and "reason_class" not in (*commanded, *kept)
 
 
 def _deadlines(q: Asked, state: str, fields: Mapping[str, Any]) -> dict[str, datetime]:

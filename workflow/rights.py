@@ -50,12 +50,11 @@ def eligible(
     """Everyone with a claim to give a command (its class name) for one of the parties on a day, objections included."""
     barred = _barred(definition, mutation, command)
     spent = mutation.votes.keys() if command == "Vote" else ()
-    return [
-        candidate
-        for party in parties
-        if definition.parties[party].seat != ENGINE
-        for candidate in candidates(authority, seat(definition, mutation, party), command, on, barred, spent)
-    ]
+    claims: list[Candidate] = []
+    for party in parties:
+        if definition.parties[party].seat != ENGINE:
+            claims += candidates(authority, seat(definition, mutation, party), command, on, barred, spent)
+    return claims
 
 
 def who_can_act(

@@ -47,7 +47,9 @@ class Book:
     def others(self, kind: str, key: str, mutation: str) -> dict[str, float]:
         """The other cases that hold a thing, each with its share."""
         holders = self.held.get((kind, key))
-        return {m: share for m, share in holders.items() if m != mutation} if holders else {}
+        if not holders or (len(holders) == 1 and mutation in holders):
+            return {}
+        return {m: share for m, share in holders.items() if m != mutation}
 
     def set(self, mutation: str, wanted: Mapping[Thing, float]) -> Callable[[], object]:
         """Make these the reservations of a case; returns how to take that back."""

@@ -7,7 +7,6 @@ hands it to the handler of commands as it is. Reader, inbox, committer, decision
 from __future__ import annotations
 
 import dataclasses
-import gc
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ from services.app import NAMES, assemble
 from services.config import from_environment
 from services.mutations import SERVICE
 from services.mutations.execute import Act, act, prepare
+from services.runtime import long_lived
 from services.service import Actor, Command, Event, Firing, Service, reacts
 from services.transaction import Tx
 from tests.bench import flow
@@ -90,8 +90,7 @@ def run(directory: Path) -> None:
     """Turn until the process is killed."""
     flow.register()
     app = assemble(from_environment(NAMES), services=[service()])
-    gc.collect()
-    gc.freeze()  # as `imbang serve` does
+    long_lived()  # as `imbang serve` does
     app.runtime.start()
     (directory / "started").touch()
     while True:

@@ -6,7 +6,6 @@ tables, so that plans and prepared statements are those of a database in use.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TypeVar
 
 from services import committer
+from services.runtime import long_lived
 from tests.bench import flow
 from tests.bench.engine import Engine, Give
 from tests.bench.gauges import Gauge, Reading
@@ -53,8 +53,7 @@ class Rounds:
         self.d = held.enter_context(closing(StepByStep(self.urls["d"])))
         self.e = held.enter_context(closing(Bound(self.urls["e"], self.sizes)))
         self.file_e = held.enter_context(closing(BoundFile(stage.directory / "bound.db", self.sizes)))
-        gc.collect()
-        gc.freeze()  # as a serving process does when it is built
+        long_lived()  # to the profit of all
         self.gauge = held.enter_context(closing(Gauge(stage.postgres.pid or 0, stage.postgres.url())))
 
     def run(self, rounds: int, told: Told) -> None:
