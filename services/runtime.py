@@ -39,7 +39,7 @@ def long_lived() -> None:
     """Tell the collector of cycles that the process has been built and goes to work.
 
     What there is now lives as long as the process. What a batch makes is freed by its counts of references; at
-    Python's own pace the collector would look at it several hundred times, for a tenth of the batch's time.
+    Python's own pace the collector would look at it several hundred times, for a fifteenth of the batch's time.
     """
     gc.collect()
     gc.freeze()
