@@ -174,13 +174,17 @@ def idle(conn: Connection, outbox: Outbox, topic: str) -> bool:
     return not conn.scalar(sa.select(waiting))
 
 
+#: Those of some shards whose lock is free, locked until the transaction ends. A volatile condition is asked once a row.
+_LOCK = sa.text(
+    "SELECT topic, part FROM unnest(CAST(:topics AS text[]), CAST(:parts AS int[]), CAST(:keys AS int[])) "
+    "AS wanted (topic, part, key) WHERE pg_try_advisory_xact_lock(key, part)"
+)
+
+
 def _locked(conn: Connection, service: str, shards: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """The shards that no other relay holds. SQLite has one writer anyway."""
     if conn.dialect.name != "postgresql" or not shards:
         return shards
-    lock = sa.text("SELECT pg_try_advisory_xact_lock(:key, :shard)")
-    return [
-        (topic, part)
-        for topic, part in sorted(shards)
-        if conn.scalar(lock, {"key": zlib.crc32(f"{service}/{topic}".encode()) - 2**31, "shard": part})
-    ]
+    topics, parts = map(list, zip(*shards, strict=True))
+    keys = [zlib.crc32(f"{service}/{topic}".encode()) - 2**31 for topic in topics]
+    return [(t, part) for t, part in conn.execute(_LOCK, {"topics": topics, "parts": parts, "keys": keys})]

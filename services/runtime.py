@@ -28,7 +28,9 @@ from services.whole import Unproven, require_whole
 
 log = structlog.get_logger(__name__)
 
-POLL = 1.0
+#: Seconds until what failed is tried again and others' events are looked for; and until any other step looks by itself
+#: whether there is work, since what arises in this process wakes it at once.
+POLL, LOOK = 1.0, 2.0
 #: New containers before the collector of cycles looks, and how many looks before it looks further back.
 PACE = (50_000, 20, 100)
 #: A running job's lease is renewed so often that three renewals may fail before it is lost.
@@ -128,14 +130,14 @@ class Runtime(Steps):
         self._crank = threading.current_thread()
         while not self.stopping.is_set():
             if not self._patiently(lambda: self._turn(self.relay, self.read, self.fire, self.retry)):
-                self.committer.wait(POLL)
+                self.committer.wait(LOOK)
         self._commit()
 
     def _commit(self) -> None:
         """Goes on until all others have ended, so that what they were doing is not lost."""
         while not self._stopped.is_set():
             if not self.committer.step():
-                self.committer.wait(POLL)
+                self.committer.wait(LOOK)
 
     def _employ(self, service: Service) -> None:
         """The workers of a service, one job each: a slow one holds up no other. One at a time looks for work."""
@@ -149,7 +151,7 @@ class Runtime(Steps):
                 wake.clear()
                 leased = self._lease(service)
                 if not leased:
-                    wake.wait(POLL)
+                    wake.wait(LOOK)
             for job in leased:
                 self._run_job(service, job)
             return len(leased)
@@ -168,6 +170,7 @@ class Runtime(Steps):
     def _loop(self, step: Callable[[Service], int], service: Service) -> Callable[[], None]:
         wake = threading.Event()
         self._wakes[step.__name__].append(wake)
+        pause = POLL if step == self.read else LOOK  # what others send wakes nobody here
 
         def run() -> None:
             while not self.stopping.is_set():
@@ -175,7 +178,7 @@ class Runtime(Steps):
                 began = time.monotonic()
                 if not self._patiently(lambda: step(service)):
                     # What has waited by itself, as a reader of Kafka does, need not wait again.
-                    wake.wait(max(0.0, POLL - (time.monotonic() - began)))
+                    wake.wait(max(0.0, pause - (time.monotonic() - began)))
 
         return run
 

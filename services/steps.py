@@ -220,4 +220,4 @@ class Steps:
         }
 
     def _wake(self, *steps: str) -> None:
-        """There may be work for these steps; the others look by themselves every second."""
+        """There may be work for these steps; the others look by themselves every other second."""
