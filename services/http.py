@@ -7,6 +7,7 @@ import hmac
 import re
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -127,6 +128,13 @@ def install_http(app: Flask) -> None:
         if not request.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    @app.teardown_request
+    def let_go(_: BaseException | None) -> None:
+        """A database that went away meanwhile does not spoil the answer, which is there already."""
+        if db.session.registry.has():
+            with suppress(sa.exc.DBAPIError):
+                db.session.close()
 
     app.register_blueprint(_operations())
 

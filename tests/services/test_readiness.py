@@ -1,4 +1,4 @@
-"""A process that cannot write is not ready, also when nobody asks it to; it is again when it can."""
+"""Databases that refuse: a process that cannot write is not ready, and what was answered already stays answered."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from services import mutations
+from services.auth import open_door
+from services.db import db
 from services.steps import BEAT
 from tests.services.test_mutations import HASH, give, populate, propose
 from tests.worlds import World
@@ -100,3 +102,18 @@ def test_a_busy_process_writes_nothing_only_to_show_that_it_can(world: World, mo
     world.clock.advance(BEAT - timedelta(seconds=1))
     world.drain()
     assert touched == []
+
+
+@pytest.mark.parametrize("world", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
+def test_an_answer_outlives_the_database_that_it_was_read_from(world: World) -> None:
+    @world.app.web.get("/read-and-lost")
+    @open_door
+    def read_and_lost() -> str:
+        pid = db.session.execute(sa.text("SELECT pg_backend_pid()")).scalar()
+        other = sa.create_engine(world.app.config.database_url, poolclass=sa.NullPool)
+        with other.connect() as conn:
+            conn.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        return "read"
+
+    client = world.app.web.test_client()
+    assert [client.get("/read-and-lost").text for _ in range(2)] == ["read", "read"]
