@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -201,8 +201,6 @@ class _KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         #: Places newly taken: those whose end is to be compared, and those whose record before is to be seen again.
         self._taken: dict[Any, Position] = {}
         self._unproven: dict[Any, Position] = {}
-        #: Under which leader the last record of a place was written.
-        self._epochs: dict[Any, int] = {}
 
     def read(self, limit: int) -> list[Record]:
         try:
@@ -230,23 +228,21 @@ class _KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
         if consumer is not None:
             with suppress(KafkaError):
                 consumer.close(autocommit=False, timeout_ms=1000)
-        self._forget([*self._epochs, *self._taken, *self._unproven])
+        self._taken.clear()
+        self._unproven.clear()
 
     def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
         self._place(assigned)
         self._outside = None
 
     def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
-        self._forget(revoked)
+        for place in revoked:
+            self._taken.pop(place, None)
+            self._unproven.pop(place, None)
         self._outside = time.monotonic()
 
     def on_partitions_lost(self, lost: Collection[Any]) -> None:
         self.on_partitions_revoked(lost)
-
-    def _forget(self, places: Iterable[Any]) -> None:
-        for known in (self._taken, self._unproven, self._epochs):
-            for place in places:
-                known.pop(place, None)
 
     def _join(self) -> Any:
         """Enter the group. A constructor that fails leaves its thread and sockets behind: they are ended here."""
@@ -276,7 +272,6 @@ class _KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
     def _place(self, places: Collection[Any]) -> None:
         """Go on at the stored positions; where there is a record before, begin with it."""
         positions = self.positions() if places else {}
-        self._forget(places)
         for place in places:
             position = positions.get((self._topic(place), place.partition), Position())
             self._taken[place] = position
@@ -296,18 +291,9 @@ class _KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
                 raise LogCut(f"{place.topic}/{place.partition} ends at {end}, {self.name} is at {taken[place].offset}")
 
     def _proven(self, place: Any, found: Sequence[Any]) -> list[Record]:
-        """The records of a partition, without the one before its position, which proves that the log is whole.
-
-        It proves so for as long as the broker that leads the partition does: what comes under the next is not taken
-        before the proof was made again. The client compares where the leaders began, which tells too little when a
-        broker comes back shorter and takes records before it has got a new number.
-        """
+        """The records of a partition, without the one before its position, which proves that the log is whole."""
         records = [as_record(self._topic(place), r) for r in found]
         position = self._unproven.pop(place, None)
-        if position is None and self._epochs.get(place, found[-1].leader_epoch) != found[-1].leader_epoch:
-            self.rewind()
-            return []
-        self._epochs[place] = found[-1].leader_epoch
         if position is None:
             return records
         if (records[0].offset, records[0].event_id) != (position.offset - 1, position.last_id):

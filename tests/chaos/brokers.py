@@ -50,14 +50,16 @@ def be_slow(scene: Scene, random: Random) -> None:
 
 def lose_tail(scene: Scene, random: Random) -> None:
     """The broker comes back without what consumers have passed. They stop; an operator sends the topic again."""
-    cluster = scene.cluster
-    for topic in random.sample(GROWING, len(GROWING)):
-        cluster.kafka.kill()
-        if cut(scene, topic):
-            break
-        scene.heal()
-    else:
+    cluster, topics = scene.cluster, random.sample(GROWING, len(GROWING))
+
+    def read_by_all() -> list[str]:
+        return [topic for topic in topics if any(next >= 2 for next in positions(scene, topic).values())]
+
+    if not wait_until(lambda: bool(read_by_all()), MEND, every=0.5):
         raise Stuck("no partition has been read far enough to lose its tail")
+    topic = read_by_all()[0]
+    cluster.kafka.kill()
+    cut(scene, topic)
     scene.heal()
     readers = {service.name for service in SERVICES if topic in service.topics}
     if not wait_until(lambda: readers <= set(stopped(cluster.instances)), MEND, every=0.5):
@@ -69,33 +71,31 @@ def lose_tail(scene: Scene, random: Random) -> None:
     together(Instance.start, cluster.instances)
 
 
-def cut(scene: Scene, topic: str) -> bool:
+def cut(scene: Scene, topic: str) -> None:
     """Cut the longest partition of a topic, of which all its consumers have read, before where they stand."""
     read = {part: next for part, next in positions(scene, topic).items() if next >= 2}
     folders = {part: scene.cluster.kafka.directory / "data" / f"imbang.{topic}-{part}" for part in read}
-    for part in sorted(read, key=lambda part: (folders[part] / f"{SEGMENT}.log").stat().st_size, reverse=True):
-        log = folders[part] / f"{SEGMENT}.log"
-        kept = [at for offset, at in batches(log) if offset < read[part]]
-        if kept:
-            os.truncate(log, kept[-1])
-            for index in ("index", "timeindex"):
-                (folders[part] / f"{SEGMENT}.{index}").unlink(missing_ok=True)
-            return True
-    return False
+    part = max(read, key=lambda part: (folders[part] / f"{SEGMENT}.log").stat().st_size)
+    log = folders[part] / f"{SEGMENT}.log"
+    os.truncate(log, [at for offset, at in batches(log) if offset < read[part]][-1])
+    for index in ("index", "timeindex"):
+        (folders[part] / f"{SEGMENT}.{index}").unlink(missing_ok=True)
 
 
 def positions(scene: Scene, topic: str) -> dict[int, int]:
-    """Partition -> how far the slowest consumer of a topic has read it."""
-    found: dict[int, int] = {}
+    """Partition -> how far the slowest consumer of a topic has read it; one that has read nothing is at the beginning.
+
+    What nobody has read may be lost and no position tell.
+    """
+    found: list[dict[int, int]] = []
     with psycopg.connect(scene.cluster.postgres.url("imbang")) as conn:
         for service in SERVICES:
             if topic in service.topics:
                 query = sql.SQL("SELECT part, next FROM {} WHERE topic = %s").format(
                     sql.Identifier(service.inbox.position.name)
                 )
-                for part, following in conn.execute(query, (topic,)):
-                    found[part] = min(found.get(part, following), following)
-    return found
+                found.append(dict(conn.execute(query, (topic,)).fetchall()))
+    return {part: min(read.get(part, 0) for read in found) for part in set().union(*found)}
 
 
 def batches(log: Path) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ import events.kafka
 from deploy.daemon import wait_until
 from deploy.native import Kafka
 from events.kafka import APPEND, Cluster, KafkaLog, create_topics
-from events.log import LogCut, Outgoing, Place, Position, Reader
+from events.log import Outgoing, Reader
 from tests.toys import Register, Report, World
 
 UNITS = "abcdefgh"
@@ -226,30 +226,6 @@ def test_a_reader_that_does_not_get_into_its_group_tries_anew(
         assert reader.read(50) == []
     append(event_log, 2)
     assert reads(reader, 1, 2)
-    reader.close()
-    event_log.close()
-
-
-@pytest.mark.parametrize("whole", [True, False])
-def test_a_reader_that_stays_has_the_log_prove_itself_anew_when_its_broker_came_back(
-    own_kafka: Kafka, whole: bool
-) -> None:
-    url = f"kafka://{own_kafka.address}/"
-    create_topics(url, parts=1)
-    event_log, passed = KafkaLog(url, wait=0.1), dict[Place, Position]()
-    reader = event_log.reader("optimizer", ["workload"], lambda: passed)
-    append(event_log, 2)
-    assert reads(reader, 2)
-    own_kafka.kill()
-    # As far as a reader can see, a log that was cut and has grown again holds another record there.
-    passed["workload", 0] = Position(1, event(2 if whole else 4).event_id)
-    own_kafka.start()
-    assert wait_until(lambda: append(event_log, 6) == [True], MEND)
-    if whole:
-        assert reads(reader, 6)
-    else:
-        with pytest.raises(LogCut):
-            reads(reader, 6)
     reader.close()
     event_log.close()
 
