@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -30,6 +31,7 @@ GROWING = ("mutation", "workload")
 SEGMENT = "0" * 20
 #: Of a record batch: its first offset, and the length of what follows these two.
 HEAD = 12
+EVENT_ID = re.compile(rb'"id":"([0-9a-f-]{36})"')
 
 
 def stay_away(scene: Scene, random: Random) -> None:
@@ -72,12 +74,16 @@ def lose_tail(scene: Scene, random: Random) -> None:
 
 
 def cut(scene: Scene, topic: str) -> None:
-    """Cut the longest partition of a topic, of which all its consumers have read, before where they stand."""
+    """Cut the longest partition of a topic, of which all its consumers have read, before where they stand.
+
+    What is lost begins with what was acknowledged: the rest is sent again, and would come to stand where it stood.
+    """
+    sent = acknowledged(scene)
     read = {part: next for part, next in positions(scene, topic).items() if next >= 2}
     folders = {part: scene.cluster.kafka.directory / "data" / f"imbang.{topic}-{part}" for part in read}
     part = max(read, key=lambda part: (folders[part] / f"{SEGMENT}.log").stat().st_size)
     log = folders[part] / f"{SEGMENT}.log"
-    os.truncate(log, [at for offset, at in batches(log) if offset < read[part]][-1])
+    os.truncate(log, [at for offset, at, ids in batches(log) if offset < read[part] and sent(ids)][-1])
     for index in ("index", "timeindex"):
         (folders[part] / f"{SEGMENT}.{index}").unlink(missing_ok=True)
 
@@ -98,14 +104,24 @@ def positions(scene: Scene, topic: str) -> dict[int, int]:
     return {part: min(read.get(part, 0) for read in found) for part in set().union(*found)}
 
 
-def batches(log: Path) -> Iterator[tuple[int, int]]:
-    """The first offset of each record batch in a segment, and the byte at which it begins."""
+def acknowledged(scene: Scene) -> Callable[[set[str]], bool]:
+    """Tells of ids of events whether the log has acknowledged all of them."""
+    with psycopg.connect(scene.cluster.postgres.url("imbang")) as conn:
+        queries = (
+            sql.SQL("SELECT event_id FROM {}").format(sql.Identifier(s.outbox.unpublished.name)) for s in SERVICES
+        )
+        unpublished = {str(event_id) for query in queries for (event_id,) in conn.execute(query)}
+    return unpublished.isdisjoint
+
+
+def batches(log: Path) -> Iterator[tuple[int, int, set[str]]]:
+    """The first offset of each record batch in a segment, the byte at which it begins, and the ids of its events."""
     content, at = log.read_bytes(), 0
     while at + HEAD <= len(content):
         offset, length = int.from_bytes(content[at : at + 8]), int.from_bytes(content[at + 8 : at + HEAD])
         if not length:
             return  # the rest was set aside, not written
-        yield offset, at
+        yield offset, at, {found.decode() for found in EVENT_ID.findall(content, at, at + HEAD + length)}
         at += HEAD + length
 
 
