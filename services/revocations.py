@@ -37,7 +37,10 @@ def void_sign_ins(tx: Tx, event: Event) -> None:
 
 
 class Revocations:
-    """What one service of this process has heard. One lookup by key a request, so nothing here can be stale."""
+    """What one service of this process has heard. One lookup by key a request, so nothing here can be stale.
+
+    A route that only gives a command does without: there the batch asks, together with the command.
+    """
 
     def __init__(self, engine: Engine, revoked: sa.Table):
         # One question needs no transaction around it, which would cost two more.
