@@ -30,6 +30,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A position and where it stands. `instansi` is the code of the government, `0000` and the like for central ones.
 
     `ministerial`: officials of the unit are appointed by the Minister of Home Affairs (civil registration).
+    `heads_unit`: the post leads a unit, as that of a school or health centre, whatever its kind.
     """
 
     position: str
@@ -38,6 +39,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     instansi: str
     kind: PositionKind = "pelaksana"
     ministerial: bool = False
+    heads_unit: bool = False
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +80,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 class MutationEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What every event of a mutation carries. Subject `mutations/mutation/<mutation>`.
 
-    `row` is the row of the state table, `pack` the rule pack that judged it, `at` business time (UTC).
+    `row` is the row of the state table, `pack` the rule pack that judged it, `at` business time (UTC). `asks`: the
+    duties that begin with it, where they are not simply all those of the new state.
     """
 
     mutation: str
@@ -93,6 +96,7 @@ class MutationEvent(msgspec.Struct, frozen=True, kw_only=True):
     closes: str | None = None
     deadlines: dict[str, Moment] = {}
     words_hash: str | None = None
+    asks: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 @event("mutation.drafted", topic="mutation")
@@ -228,6 +232,50 @@ class DecreeIssued(MutationEvent, frozen=True, kw_only=True):
     group: str | None = None
 
 
+@event("approval.source_consented", topic="mutation")
+class SourceConsented(MutationEvent, frozen=True, kw_only=True):
+    """The appointing authority of origin lets the person go to the named `position`. `letter`: its SHA-256."""
+
+    position: str
+    letter: str
+
+
+@event("approval.external_granted", topic="mutation")
+class ExternalGranted(MutationEvent, frozen=True, kw_only=True):
+    """BKN or a minister granted what the move needs; recorded from the `letter` (SHA-256), its number and date."""
+
+    grant: Code
+    reference: str
+    letter: str
+    dated: date
+
+
+@event("approval.externals_complete", topic="mutation")
+class ExternalsComplete(MutationEvent, frozen=True, kw_only=True):
+    """Everything that BKN and ministers had to grant is granted; the competent authority decides."""
+
+
+@event("approval.external_refused", topic="mutation")
+class ExternalRefused(MutationEvent, frozen=True, kw_only=True):
+    """BKN or a minister sent the case back or refused; `mutation.returned` or `.rejected` follows."""
+
+    grant: Code
+    outcome: Literal["return", "refuse"]
+    reference: str
+    letter: str
+    dated: date
+
+
+@event("appointment.issued", topic="mutation", audience="public")
+class AppointmentIssued(MutationEvent, frozen=True, kw_only=True):
+    """After the decree that moves a person between governments, the receiving authority appointed them to the post."""
+
+    move: Move
+    number: str
+    decree_date: date
+    effective_on: date
+
+
 @event("decree.served", topic="mutation")
 class DecreeServed(MutationEvent, frozen=True, kw_only=True):
     """The employee received the decree. It binds from then on, so `effective_on` is never before `served_on`.
@@ -330,6 +378,64 @@ class MutationExpired(MutationEvent, frozen=True, kw_only=True):
     """Nobody acted in time; `clock` names the deadline that ran out."""
 
     clock: str
+
+
+@event("mutation.held", topic="mutation")
+class MutationHeld(MutationEvent, frozen=True, kw_only=True):
+    """The case rests until `until` at the latest, and its clocks with it: freeze, legal process, outage, objection."""
+
+    reason_class: Code
+    until: date
+
+
+@event("mutation.resumed", topic="mutation")
+class MutationResumed(MutationEvent, frozen=True, kw_only=True):
+    """The case goes on where it rested; `deadlines` give each clock the time that it had left."""
+
+
+@event("objection.filed", topic="mutation")
+class ObjectionFiled(MutationEvent, frozen=True, kw_only=True):
+    """The employee objects in time (PP 79/2021). The move goes on unless the appointing authority suspends it."""
+
+    reason_class: Code
+    evidence: str | None = None
+
+
+@event("objection.inadmissible", topic="mutation")
+class ObjectionInadmissible(MutationEvent, frozen=True, kw_only=True):
+    """The employee objected after the last day of the objection period; nothing changes by it."""
+
+    reason_class: Code
+
+
+@event("objection.decided", topic="mutation")
+class ObjectionDecided(MutationEvent, frozen=True, kw_only=True):
+    """The objection was decided. `mutation.reversed` follows one that was upheld."""
+
+    outcome: Literal["uphold", "dismiss"]
+    reason_class: Code
+
+
+@event("mutation.reversed", topic="mutation", audience="public")
+class MutationReversed(MutationEvent, frozen=True, kw_only=True):
+    """The decree is revoked and the person returns to the earlier post. `started_on` is None if they never left it.
+
+    `ground`: upheld objection, or order of a court, BKN, a minister or the appointing authority, under `reference`.
+    """
+
+    move: Move
+    ground: Literal["objection", "court", "bkn", "minister", "ppk"]
+    reference: str | None
+    started_on: date | None
+
+
+@event("decree.corrected", topic="mutation", audience="public")
+class DecreeCorrected(MutationEvent, frozen=True, kw_only=True):
+    """A clerical error in the decree was corrected; what it decides is the same. `letter`: its SHA-256."""
+
+    number: str
+    decree_date: date
+    letter: str
 
 
 @event("mutation.overdue", topic="mutation")

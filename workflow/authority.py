@@ -112,28 +112,34 @@ def candidates(
     on: date,
     barred: Mapping[str, str],
     spent: Collection[str] = (),
+    definitive: Collection[str] = (),
 ) -> list[Candidate]:
     """Everyone with a claim to a seat for a command on a day, each with the rule that speaks against them, if any.
 
     `barred`: person -> rule (own case, four eyes, voted already). `spent`: offices that have voted already.
+    `definitive`: roles in which only the definitive holder may give this command.
     """
     if seat.person:
         return [Candidate(person=seat.person, capacity="employee")]
-    found = [c for office in authority.offices_of(seat) for c in _of_office(authority, office, command, on, barred)]
+    found = [
+        claim
+        for office in authority.offices_of(seat)
+        for claim in _of_office(authority, office, command, on, barred, office.role in definitive)
+    ]
     if not spent:
         return found
     return [msgspec.structs.replace(c, objection="already_voted") if c.office in spent else c for c in found]
 
 
 def _of_office(
-    authority: Authority, office: Office, command: str, on: date, barred: Mapping[str, str]
+    authority: Authority, office: Office, command: str, on: date, barred: Mapping[str, str], definitive: bool
 ) -> list[Candidate]:
     found: list[Candidate] = []
     taken = False
     for holding in authority.holdings.get(office.id, []):
         if not (holding.since <= on and (holding.until is None or on <= holding.until)):
             continue
-        objection = "acting_barred" if command in holding.barred else barred.get(holding.person)
+        objection = _against(holding, command, definitive) or barred.get(holding.person)
         if objection is None and taken:
             objection = "another_holds_office"
         taken = taken or objection is None
@@ -162,6 +168,12 @@ def _of_office(
                 )
             )
     return found
+
+
+def _against(holding: Holding, command: str, definitive: bool) -> str | None:
+    if command in holding.barred:
+        return "acting_barred"
+    return "acting_needs_consideration" if definitive and holding.capacity != "definitive" else None
 
 
 def _against_delegate(

@@ -40,6 +40,20 @@ class Calendar(msgspec.Struct, frozen=True):
             count -= self.is_working(day)
         return day
 
+    def working_between(self, day: date, last: date) -> int:
+        """Working days after `day` up to `last`, which counts; negative when `last` is earlier."""
+        if last < day:
+            return -self.working_between(last, day)
+        days = 0
+        while day < last:
+            day += DAY
+            days += self.is_working(day)
+        return days
+
+    def last_day(self, due: datetime) -> date:
+        """The local day that a deadline gives: the inverse of `end_of`."""
+        return self.today(due - timedelta(microseconds=1))
+
     def end_of(self, day: date) -> datetime:
         """The moment (UTC) when a local day is over: a deadline on that day gives all of it."""
         return datetime.combine(day + DAY, time.min, ZONES[self.zone]).astimezone(UTC)

@@ -147,6 +147,45 @@ class Refuse(Command, frozen=True, kw_only=True):
     reason_class: Code
 
 
+class Consent(Command, frozen=True, kw_only=True):
+    """The appointing authority of origin lets the person go to the named post, or not. `letter`: SHA-256."""
+
+    answer: Literal["yes", "no"]
+    position: SeatCode | None = None
+    letter: Digest | None = None
+    reason_class: Code | None = None
+
+    @property
+    def trigger(self) -> str:
+        return f"consent.{self.answer}"
+
+
+class Grant(Command, frozen=True, kw_only=True):
+    """Record what BKN or a minister answered, from its letter: granted, sent back, or refused.
+
+    `grant`: which consideration or permit, as the definition names it; `reference` and `dated`: of the letter.
+    """
+
+    grant: Code
+    outcome: Literal["grant", "return", "refuse"]
+    reference: Number
+    letter: Digest
+    dated: date
+    reason_class: Code | None = None
+
+    @property
+    def trigger(self) -> str:
+        return f"grant.{self.grant if self.outcome == 'grant' else self.outcome}"
+
+
+class Appoint(Command, frozen=True, kw_only=True):
+    """Appoint the person whom the decree of a higher authority moved here."""
+
+    number: Number
+    decree_date: date
+    effective_on: date
+
+
 class Serve(Command, frozen=True, kw_only=True):
     """Record that the employee received the decree. `receipt`: SHA-256 of the receipt."""
 
@@ -210,6 +249,50 @@ class Cancel(Command, frozen=True, kw_only=True):
     """End a case whose ground fell away: need gone, post filled, retirement, death, disciplinary case."""
 
     reason_class: Literal["need_gone", "post_filled", "retirement", "death", "discipline"]
+
+
+class Hold(Command, frozen=True, kw_only=True):
+    """Let the case and its clocks rest, until a day at the latest."""
+
+    reason_class: Literal["freeze", "legal_process", "outage", "objection"]
+    until: date
+
+
+class Resume(Command, frozen=True, kw_only=True):
+    """Let a case that rests go on before its day."""
+
+
+class Object(Command, frozen=True, kw_only=True):
+    """The employee objects to the decree. `evidence`: SHA-256."""
+
+    reason_class: Code
+    evidence: Digest | None = None
+
+
+class DecideObjection(Command, frozen=True, kw_only=True):
+    """Uphold an objection, which reverses the move, or dismiss it."""
+
+    outcome: Literal["uphold", "dismiss"]
+    reason_class: Code
+
+    @property
+    def trigger(self) -> str:
+        return f"decide_objection.{self.outcome}"
+
+
+class Reverse(Command, frozen=True, kw_only=True):
+    """Revoke the decree, on the order of a court, BKN, a minister, or of the appointing authority itself."""
+
+    ground: Literal["court", "bkn", "minister", "ppk"]
+    reference: Number
+
+
+class Correct(Command, frozen=True, kw_only=True):
+    """Correct a clerical error in the number or date of the decree. `letter`: SHA-256 of the correction."""
+
+    number: Number
+    decree_date: date
+    letter: Digest
 
 
 class FireTimer(Command, frozen=True, kw_only=True):

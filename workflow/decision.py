@@ -7,10 +7,11 @@ from typing import Any
 from events import mutation as ev
 from workflow import commands as cmd
 from workflow.definition import PROCEED, Definition, Transition
+from workflow.evolution import evolve
 from workflow.facts import Facts
 from workflow.figures import figures, route_figures
 from workflow.guards import GUARDS, Question
-from workflow.mutation import Mutation, evolve
+from workflow.mutation import Mutation
 from workflow.recording import record
 from workflow.refusal import Refused
 from workflow.rights import ENGINE, authorise
@@ -90,6 +91,10 @@ def _allowed(q: Asked, trigger: str) -> tuple[Transition, ev.Act]:
     if rules is None:
         closed = q.definition.states[q.mutation.state].terminal
         raise Refused("closed" if closed else "not_now", figures(q))
+    if q.mutation.rest is not None:
+        rules = tuple(rule for rule in rules if rule.at_rest)
+        if not rules:
+            raise Refused("held", figures(q))
     rule = _first(q, trigger)
     nearest = rule or min(rules, key=lambda each: len(_broken(q, each)))
     act = authorise(q.definition, q.mutation, nearest, q.command, q.facts)
@@ -106,7 +111,10 @@ def _broken(q: Asked, rule: Transition) -> list[str]:
 
 def _first(q: Asked, trigger: str) -> Transition | None:
     """The first transition of the state whose guards all hold."""
+    resting = q.mutation.rest is not None
     for rule in q.definition.table[q.mutation.state, trigger]:
+        if resting and not rule.at_rest:
+            continue
         for name in rule.guards:
             if not GUARDS[name](q):
                 break

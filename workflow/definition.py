@@ -3,21 +3,27 @@
 A transition is one row of the state table: in a state, on a trigger, if its guards hold, by one of its parties. Several
 transitions of one state and trigger are tried in order. The trigger `proceed` is the engine's own: tried after every
 event. Duties say who is asked while the mutation is in a state, and what silence does; it never approves.
+
+What routes have in common stands in `parts`, versioned and unedited like themselves. A route's own transitions come
+before those of its parts, and its own words win over theirs: the particular before the general.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from workflow.calendar import Calendar
 from workflow.pack import Pack
 
-Anchor = Literal["entry", "effective_on", "until"]
+Anchor = Literal["entry", "effective_on", "until", "held_until"]
+Scope = Literal[
+    "", "source.opd", "target.opd", "source.instansi", "target.instansi", "source.province", "target.province", "nation"
+]
 Reservation = Literal["person", "place", "share"]
 Table = Mapping[tuple[str, str], tuple["Transition", ...]]
 
@@ -59,12 +65,15 @@ class Clock(_Data, frozen=True):
 
 
 class Party(_Data, frozen=True):
-    """Someone with a say: the holder of an office (`role` for a `scope`), or a person the case itself names."""
+    """Someone with a say: the holder of an office (`role` for a `scope`), or a person the case itself names.
+
+    Scopes: the agency or government of a side, the province in which that lies, or the `nation`.
+    """
 
     title: Title
     seat: Literal["office", "employee", "sponsor", "engine"] = "office"
     role: str = ""
-    scope: Literal["", "source.opd", "target.opd", "source.instansi", "target.instansi"] = ""
+    scope: Scope = ""
 
 
 class State(_Data, frozen=True):
@@ -78,13 +87,16 @@ class State(_Data, frozen=True):
 class DutyRule(_Data, frozen=True):
     """Who is asked for which command while in a state. `needed` of `of` seats must act; recusals lower `of`.
 
+    Without a `state` it is asked for by a transition (`asks`), and stays through changes of state until it is done.
+    `when`: guards that must hold as the state is entered, else nobody is asked.
     `silence` is the trigger fired when `within` has passed; `escalates_to` the party told of an overdue duty.
     """
 
-    state: str
     party: str
     command: str
     title: Title
+    state: str = ""
+    when: list[str] = []
     within: Clock | None = None
     silence: str = "overdue"
     escalates_to: str | None = None
@@ -103,8 +115,8 @@ class TimerRule(_Data, frozen=True):
 class Transition(_Data, frozen=True, rename={"source": "from"}):
     """A row of the state table. `to` is missing where the state stays; `source` are patterns of states.
 
-    `duty` is discharged by it; `reason` is the reason class when no command gives one; the first event of `emits`
-    enters the new state, the others say what follows from it.
+    `duty` is discharged by it, the duties in `asks` begin; `reason` is the reason class when no command gives one; the
+    first event of `emits` enters the new state, the others say what follows from it. `at_rest`: also while held.
     """
 
     row: str
@@ -115,7 +127,9 @@ class Transition(_Data, frozen=True, rename={"source": "from"}):
     to: str | None = None
     guards: list[str] = []
     duty: str | None = None
+    asks: list[str] = []
     reason: str | None = None
+    at_rest: bool = False
 
 
 class Papers(_Data, frozen=True):
@@ -128,7 +142,8 @@ class Papers(_Data, frozen=True):
 class Definition(_Data, frozen=True):
     """A route as data. `checks` are named lists of guards; `four_eyes` lists commands no two of which one person gives.
 
-    `clearances` are the duties that must end `clear`; `table` is compiled from the state machine by `machine.compiled`.
+    `clearances` are the duties that must end `clear`, `grants` those in which others than the two governments have a
+    say; `table` is compiled from the state machine by `machine.compiled`.
     """
 
     route: str
@@ -144,6 +159,7 @@ class Definition(_Data, frozen=True):
     duties: dict[str, DutyRule]
     timers: dict[str, TimerRule]
     transitions: list[Transition]
+    grants: list[str] = []
     table: Table = {}
 
     @property
@@ -152,9 +168,18 @@ class Definition(_Data, frozen=True):
         return f"{self.route}@{self.version}"
 
 
-def parse(text: str) -> Definition:
-    """A definition from TOML; patterns of states, names of checks written out. Raises msgspec.ValidationError."""
-    raw = msgspec.toml.decode(text, type=Definition)
+def parse(text: str, part: Callable[[str], str]) -> Definition:
+    """A definition from TOML, its parts put in; patterns of states, names of checks written out.
+
+    `part`: name of a part, `opening@1` -> its TOML. Raises msgspec.ValidationError.
+    """
+    own = msgspec.toml.decode(text)
+    parts = [msgspec.toml.decode(part(name)) for name in own.pop("parts", ())]
+    whole: dict[str, Any] = {}
+    for each in (*parts, own):
+        whole = _joined(whole, each)
+    whole["transitions"] = [rule for each in (own, *parts) for rule in each.get("transitions", ())]
+    raw = msgspec.convert(whole, type=Definition)
     return msgspec.structs.replace(
         raw,
         transitions=[
@@ -166,6 +191,15 @@ def parse(text: str) -> Definition:
             for name, timer in raw.timers.items()
         },
     )
+
+
+def _joined(general: Mapping[str, Any], particular: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, key by key; where they differ, the particular's word."""
+    both = {**general, **particular}
+    for name in general.keys() & particular.keys():
+        if isinstance(general[name], Mapping):
+            both[name] = _joined(general[name], particular[name])
+    return both
 
 
 def _matching(definition: Definition, patterns: list[str]) -> list[str]:

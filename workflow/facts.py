@@ -18,7 +18,8 @@ class PersonFacts(msgspec.Struct, frozen=True, kw_only=True):
     `status` as rule packs name it (pns, cpns, pppk, pppk_part_time); `since`: in the present position. `eligible`:
     appraisals good and no open process (a band, never the grounds). `open_case`: the mutation that holds the person's
     reservation, this one or another. `running_share`: the sum of the shares of other temporary duties, running or
-    reserved. `last_duty_ended`: the last day of the latest one.
+    reserved. `last_duty_ended`: the last day of the latest one. `appointed_on`: as a recruit. `conflicts`: units where
+    a conflict of interest is on record.
     """
 
     status: str
@@ -29,6 +30,8 @@ class PersonFacts(msgspec.Struct, frozen=True, kw_only=True):
     running_share: float = 0.0
     last_duty_ended: date | None = None
     holds_e_signature: bool = False
+    appointed_on: date | None = None
+    conflicts: frozenset[str] = frozenset()
 
 
 class PostFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ def figures(q: Question[Any]) -> dict[str, object]:
     """Every figure by the name that refusals.toml uses."""
     move, person, post, pack = q.mutation.move, q.facts.person, q.facts.post, q.facts.pack
     state = q.definition.states[q.mutation.state].title
-    source_load = q.facts.source_load
+    source_load, rest = q.facts.source_load, q.mutation.rest
     return {
         "state_id": state.id,
         "state_en": state.en,
@@ -41,6 +41,13 @@ def figures(q: Question[Any]) -> dict[str, object]:
         "source_floor": source_load.floor if source_load else "?",
         "effective_on": q.mutation.effective_on,
         "until": move.until,
+        "position": move.target.position,
+        "assignment_months": pack.assignment_months,
+        "hold_days": pack.hold_days,
+        "lock_date": add_months(person.appointed_on or person.since, 12 * pack.lock_years),
+        "objection_until": q.mutation.objection_until,
+        "held_until": rest.until if rest else "?",
+        "held_for": rest.reason_class if rest else "?",
         "dissent": ", ".join(dissent(q.mutation)),
         **route_figures(route_of(q.facts.source, q.facts.target, move.mode)),
     }

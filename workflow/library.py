@@ -21,6 +21,7 @@ from workflow.refusal import Refused, wordings
 from workflow.routes import route_of
 
 DEFINITIONS = Path(__file__).parent / "definitions"
+PARTS = DEFINITIONS / "parts"
 RULES = Path(__file__).parent / "rules"
 
 
@@ -36,7 +37,7 @@ def definitions() -> Mapping[str, Definition]:
 
 def load(text: str) -> Definition:
     """A definition from TOML, checked and with its table. Raises ValueError naming what it refers to in vain."""
-    parsed = parse(text)
+    parsed = parse(text, lambda part: (PARTS / f"{part}.toml").read_text())
     unknown = _unknown(parsed)
     if unknown:
         raise ValueError(f"{parsed.name} refers to unknown {', '.join(sorted(unknown))}")
@@ -89,15 +90,17 @@ def _unknown(definition: Definition) -> set[str]:
     """Names that a definition uses and nobody defines; a guard of a command must also have words for its refusal."""
     rules, duties = definition.transitions, definition.duties.values()
     fired = {duty.silence for duty in duties if duty.within} | {timer.fires for timer in definition.timers.values()}
-    states = {rule.to for rule in rules if rule.to} | {duty.state for duty in duties} | {definition.initial}
+    states = {rule.to for rule in rules if rule.to} | {duty.state for duty in duties if duty.state}
+    states.add(definition.initial)
     parties = {party for rule in rules for party in rule.by}
     parties |= {party for duty in duties for party in (duty.party, duty.escalates_to) if party}
-    asked = {guard for rule in rules for guard in rule.guards}
+    asked = {guard for rule in rules for guard in rule.guards} | {guard for duty in duties for guard in duty.when}
+    named = {name for rule in rules for name in (*rule.asks, rule.duty) if name} | set(definition.grants)
     refusing = {guard for rule in rules if rule.on != PROCEED for guard in rule.guards}
     return (
         (states - set(definition.states))
         | (parties - set(definition.parties))
-        | ({rule.duty for rule in rules if rule.duty} - set(definition.duties))
+        | ((named | set(definition.clearances)) - set(definition.duties))
         | (asked - set(GUARDS))
         | (fired - {rule.on for rule in rules})
         | ({type_ for rule in rules for type_ in rule.emits} - set(EVENTS))

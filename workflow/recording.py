@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from events import mutation as ev
 from workflow import commands as cmd
 from workflow.definition import Anchor, Transition
+from workflow.evolution import rests
 from workflow.guards import Question
 from workflow.guards.consultation import dissent, panel_outcome
+from workflow.guards.external import needed
 from workflow.mutation import Mutation, agencies
 
 Asked = Question[Any]
@@ -27,6 +30,7 @@ def record(q: Asked, rule: Transition, act: ev.Act) -> list[ev.MutationEvent]:
     transition's reason. What the engine does by itself takes nothing from the command that gave it the occasion.
     """
     events: list[ev.MutationEvent] = []
+    asked = _asked(q, rule)
     direct = act.command != "Proceed"
     for type_ in rule.emits:
         cls = ev.EVENTS[type_]
@@ -44,8 +48,9 @@ def record(q: Asked, rule: Transition, act: ev.Act) -> list[ev.MutationEvent]:
                 state=rule.to or q.mutation.state,
                 at=q.facts.now,
                 closes=rule.duty if first else None,
-                deadlines=_deadlines(q, rule.to, fields) if first and rule.to else {},
+                deadlines=_deadlines(q, rule, asked, fields) if first else {},
                 words_hash=q.command.words_hash if direct else None,
+                asks=_said(q, rule, asked) if first else UNSET,
                 **fields,
             )
         )
@@ -75,21 +80,60 @@ def _sources(
     return commanded, kept, "reason_class" in own and "reason_class" not in (*commanded, *kept)
 
 
-def _deadlines(q: Asked, state: str, fields: Mapping[str, Any]) -> dict[str, datetime]:
-    """Until when the duties of the new state are due, and its clocks that are not running yet or have moved."""
+def _asked(q: Asked, rule: Transition) -> list[str]:
+    """The duties that begin with a transition: those of its new state that this case needs, and those it names."""
+    new = rule.to is not None and rule.to != q.mutation.state
+    return [
+        *(name for name, duty in q.definition.duties.items() if new and duty.state == rule.to and needed(q, duty)),
+        *rule.asks,
+    ]
+
+
+def _said(q: Asked, rule: Transition, asked: list[str]) -> list[str] | UnsetType:
+    """What an event says of the duties that begin with it; nothing, where they are all those of its new state."""
+    new = rule.to is not None and rule.to != q.mutation.state
+    usual = [name for name, duty in q.definition.duties.items() if duty.state == rule.to] if new else []
+    return UNSET if asked == usual else asked
+
+
+def _deadlines(q: Asked, rule: Transition, asked: list[str], fields: Mapping[str, Any]) -> dict[str, datetime]:
+    """Until when what is asked is due, and the clocks of the state that are not running yet or have moved."""
+    if rule.on == "resume":
+        return _remaining(q)
     move: ev.Move = fields.get("move", q.mutation.move)
     anchors: dict[Anchor, date | None] = {
         "entry": q.facts.today,
         "effective_on": fields.get("effective_on", q.mutation.effective_on),
         "until": move.until,
+        "held_until": fields["until"] if rule.on == "hold" else None,
     }
-    clocks = [(name, duty.within) for name, duty in q.definition.duties.items() if duty.state == state and duty.within]
-    for name, timer in q.definition.timers.items():
-        running = name in q.mutation.timers and q.mutation.state in timer.during
-        if state in timer.during and not (running and timer.due.from_entry):
-            clocks.append((name, timer.due))
+    state = rule.to or q.mutation.state
+    clocks = [(name, within) for name in asked if (within := q.definition.duties[name].within)]
+    if rule.to or rule.on == "hold":
+        for name, timer in q.definition.timers.items():
+            running = name in q.mutation.timers and q.mutation.state in timer.during
+            if state in timer.during and not (running and timer.due.from_entry):
+                clocks.append((name, timer.due))
     due = {name: clock.due(anchors, q.facts.calendar, q.facts.pack) for name, clock in clocks}
     return {name: moment for name, moment in due.items() if moment and moment != _running(q.mutation, name)}
+
+
+def _remaining(q: Asked) -> dict[str, datetime]:
+    """When the clocks that stood still run out now: each has the days that it had left when the case was held."""
+    rest, calendar = q.mutation.rest, q.facts.calendar
+    assert rest is not None, "only a case that rests is resumed"
+    held = calendar.today(rest.since)
+    due: dict[str, datetime] = {}
+    for name, moment in rest.clocks.items():
+        if rests(q.definition, name):
+            clock = q.definition.timers[name].due if name in q.definition.timers else q.definition.duties[name].within
+            last = calendar.last_day(moment)
+            if clock is not None and clock.working_days is not None:
+                day = calendar.add_working(q.facts.today, max(0, calendar.working_between(held, last)))
+            else:
+                day = q.facts.today + max(last - held, timedelta(0))
+            due[name] = calendar.end_of(day)
+    return due
 
 
 def _running(mutation: Mutation, name: str) -> datetime | None:
@@ -115,6 +159,10 @@ def _served(q: Asked) -> dict[str, Any]:
     }
 
 
+def _reversed(q: Asked) -> dict[str, Any]:
+    return {} if isinstance(q.command, cmd.Reverse) else {"ground": "objection", "reference": None}
+
+
 #: What is neither the command's nor the mutation's.
 _WORKED_OUT: dict[type[ev.MutationEvent], Callable[[Asked], dict[str, Any]]] = {
     ev.MutationResubmitted: lambda q: {"round": q.mutation.rounds + 1},
@@ -132,5 +180,6 @@ _WORKED_OUT: dict[type[ev.MutationEvent], Callable[[Asked], dict[str, Any]]] = {
     ev.TempEnded: lambda q: {"cause": "recall" if isinstance(q.command, cmd.Recall) else "end_date"},
     ev.TempReturnOverdue: lambda q: {"duty": q.command.name},
     ev.MutationExpired: lambda q: {"clock": q.command.name},
+    ev.MutationReversed: _reversed,
     ev.MutationOverdue: lambda q: {"duty": q.command.name},
 }

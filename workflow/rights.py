@@ -11,6 +11,7 @@ from workflow.commands import Command
 from workflow.definition import Definition, Transition
 from workflow.facts import Facts
 from workflow.mutation import Mutation, seat
+from workflow.pack import Pack
 from workflow.refusal import Candidate, Refused
 
 ENGINE = "engine"
@@ -22,7 +23,7 @@ def authorise(definition: Definition, mutation: Mutation, rule: Transition, comm
     position = facts.authority.position
     if facts.actor is None and ENGINE in rule.by:
         return Act(command=name, actor=ENGINE, capacity="engine", authority_position=position)
-    claims = eligible(definition, mutation, name, rule.by, facts.authority, facts.today)
+    claims = eligible(definition, mutation, name, rule.by, facts.authority, facts.today, facts.pack)
     own = [claim for claim in claims if claim.person == facts.actor]
     for claim in own:
         if claim.objection is None:
@@ -46,23 +47,27 @@ def eligible(
     parties: Iterable[str],
     authority: Authority,
     on: date,
+    pack: Pack,
 ) -> list[Candidate]:
     """Everyone with a claim to give a command (its class name) for one of the parties on a day, objections included."""
     barred = _barred(definition, mutation, command)
     spent = mutation.votes.keys() if command == "Vote" else ()
+    limited = [role for role, commands in pack.acting_barred.items() if command in commands]
+    definitive = () if "acting" in mutation.grants else limited
     claims: list[Candidate] = []
     for party in parties:
         if definition.parties[party].seat != ENGINE:
-            claims += candidates(authority, seat(definition, mutation, party), command, on, barred, spent)
+            where = seat(definition, mutation, party)
+            claims += candidates(authority, where, command, on, barred, spent, definitive)
     return claims
 
 
 def who_can_act(
-    definition: Definition, mutation: Mutation, duty: str, authority: Authority, on: date
+    definition: Definition, mutation: Mutation, duty: str, authority: Authority, on: date, pack: Pack
 ) -> list[Candidate]:
     """Those of its party who could discharge a duty on a day, stand-ins and delegates included; maybe nobody."""
     rule = definition.duties[duty]
-    claims = eligible(definition, mutation, rule.command, [rule.party], authority, on)
+    claims = eligible(definition, mutation, rule.command, [rule.party], authority, on, pack)
     return [claim for claim in claims if claim.objection is None]
 
 

@@ -17,8 +17,9 @@ from services.mutations.models import Asked, Case, Words
 from services.mutations.reservations import Book, held_by, things
 from services.service import Adopted, Answer, Event
 from services.transaction import Tx
+from workflow.evolution import evolve
 from workflow.library import definition
-from workflow.mutation import Mutation, evolve
+from workflow.mutation import Mutation
 
 words = table(Words)
 

@@ -17,8 +17,9 @@ from services.mutations.execute import PREFIX, case_row, duty_row
 from services.mutations.models import Asked, Case, Reservation
 from services.mutations.reservations import held_by
 from services.service import Differs
+from workflow.evolution import replay
 from workflow.library import definition
-from workflow.mutation import Mutation, replay
+from workflow.mutation import Mutation
 
 PAGE = 200
 

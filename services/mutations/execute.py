@@ -33,9 +33,10 @@ from services.transaction import Tx
 from workflow import commands as cmd
 from workflow.decision import decide
 from workflow.definition import Definition
+from workflow.evolution import evolve
 from workflow.facts import Facts
 from workflow.library import definition, definition_for
-from workflow.mutation import Duty, Mutation, evolve
+from workflow.mutation import Duty, Mutation
 from workflow.refusal import Refused as AgainstTheLaw
 
 PREFIX = "mutations/mutation/"

@@ -20,11 +20,12 @@ from services.transaction import Tx
 from workflow import commands as cmd
 from workflow.decision import decide
 from workflow.definition import Definition
+from workflow.evolution import evolve
 from workflow.facts import Facts, LoadFacts
 from workflow.figures import figures
 from workflow.guards import GUARDS, Question
 from workflow.library import definition_for
-from workflow.mutation import Mutation, evolve
+from workflow.mutation import Mutation
 from workflow.refusal import Refused as AgainstTheLaw
 
 

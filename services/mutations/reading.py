@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -224,10 +224,4 @@ def words_for(mutation: str, events: Iterable[MutationEvent], person: str | None
 def working_days_left(due: datetime, on: date) -> int:
     """Working days from a day to the local day on which a deadline ends; negative when it has passed."""
     calendar = facts.calendar()
-    last = calendar.today(due - timedelta(microseconds=1))
-    step = 1 if last >= on else -1
-    days, day = 0, on
-    while day != last:
-        day += timedelta(days=step)
-        days += step * calendar.is_working(day)
-    return days
+    return calendar.working_between(on, calendar.last_day(due))

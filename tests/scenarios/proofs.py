@@ -17,8 +17,9 @@ from services.db import table
 from services.mutations.execute import PREFIX
 from services.mutations.models import Case
 from services.service import Service
+from workflow.evolution import replay
 from workflow.library import definition
-from workflow.mutation import Mutation, replay
+from workflow.mutation import Mutation
 
 
 def rows(app: Application, source: sa.Table) -> list[dict[str, Any]]:

@@ -22,8 +22,9 @@ from services.mutations.models import Asked, Case, Reservation, Words
 from services.service import Refused
 from tests.worlds import World
 from workflow import commands as cmd
+from workflow.evolution import replay
 from workflow.library import definition
-from workflow.mutation import Mutation, replay
+from workflow.mutation import Mutation
 
 DONOR, COUNTER = "ptsp.loket", "dukcapil.loket"
 HELPER, COLLEAGUE = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"

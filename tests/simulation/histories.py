@@ -17,8 +17,9 @@ import msgspec
 
 from events.mutation import EVENTS
 from tests.simulation.authority import Offices
+from workflow.evolution import replay
 from workflow.library import definition
-from workflow.mutation import Mutation, replay
+from workflow.mutation import Mutation
 
 PREFIX = "mutations/mutation/"
 #: Commands no two of which one person gives, not even for another.

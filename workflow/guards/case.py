@@ -106,8 +106,34 @@ def within_cap(q: Question[cmd.Command]) -> bool:
 
 
 @guard
+def within_assignment_cap(q: Question[cmd.Command]) -> bool:
+    move = q.mutation.move
+    return move.until is None or move.until < add_months(move.start, q.facts.pack.assignment_months)
+
+
+@guard
 def share_available(q: Question[cmd.Command]) -> bool:
     return q.mutation.move.mode == "permanent" or q.facts.person.running_share + q.mutation.move.share <= 1
+
+
+@guard
+def may_leave_government(q: Question[cmd.Command]) -> bool:
+    return q.facts.person.status in q.facts.pack.leaving_statuses
+
+
+@guard
+def lock_over(q: Question[cmd.Command]) -> bool:
+    """A recruit does not ask to leave the government for personal reasons in the first years (PermenPANRB 6/2024)."""
+    if q.mutation.origin != "own_request":
+        return True
+    recruited = q.facts.person.appointed_on
+    return recruited is None or add_months(recruited, 12 * q.facts.pack.lock_years) <= q.mutation.move.start
+
+
+@guard
+def no_conflict(q: Question[cmd.Command]) -> bool:
+    """No post under a spouse or close relative, no auditor into a unit just audited (PP 11/2017 art. 190)."""
+    return q.facts.target.unit not in q.facts.person.conflicts
 
 
 @guard

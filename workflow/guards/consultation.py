@@ -20,8 +20,10 @@ def view_explained(q: Question[cmd.Answer]) -> bool:
 
 
 @guard
-def reason_given(q: Question[cmd.Screen | cmd.Release | cmd.Receive | cmd.Clear | cmd.Inspect]) -> bool:
-    positive = not isinstance(q.command, cmd.Screen) and q.command.answer in ("yes", "clear")
+def reason_given(
+    q: Question[cmd.Screen | cmd.Release | cmd.Receive | cmd.Clear | cmd.Inspect | cmd.Consent | cmd.Grant],
+) -> bool:
+    positive = not isinstance(q.command, cmd.Screen | cmd.Grant) and q.command.answer in ("yes", "clear")
     return positive or q.command.reason_class is not None
 
 

@@ -16,6 +16,11 @@ def decree_in_order(q: Question[cmd.Sign]) -> bool:
 
 
 @guard
+def appointment_in_order(q: Question[cmd.Appoint]) -> bool:
+    return q.command.decree_date <= min(q.facts.today, q.command.effective_on)
+
+
+@guard
 def service_in_order(q: Question[cmd.Serve]) -> bool:
     issued = q.mutation.decree_date
     return bool(q.command.receipt) and issued is not None and issued <= q.command.served_on <= q.facts.today

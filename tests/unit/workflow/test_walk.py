@@ -15,8 +15,8 @@ from events import mutation as ev
 from events.catalog import entry
 from tests.unit.workflow.world import EMPLOYEE, OFFICES, PAPERS, Case
 from workflow import commands as cmd
+from workflow.evolution import evolve, replay
 from workflow.library import definition
-from workflow.mutation import evolve, replay
 from workflow.refusal import Refused
 from workflow.rights import eligible
 

@@ -12,9 +12,10 @@ from events.catalog import entry
 from workflow import commands as cmd
 from workflow.authority import Authority, Delegation, Holding, Office
 from workflow.decision import decide
+from workflow.evolution import evolve, replay
 from workflow.facts import Facts, LoadFacts, PersonFacts, PostFacts
 from workflow.library import calendar, definition, definition_for, pack_on
-from workflow.mutation import Mutation, evolve, replay
+from workflow.mutation import Mutation
 
 MONDAY = datetime(2026, 2, 2, 1, tzinfo=UTC)  # 10:00 in Sofifi
 EMPLOYEE = "employee"
