@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from events import mutation as ev
 from tests.unit.workflow.world import Case, authority, holding
 from workflow import commands as cmd
 from workflow.authority import Delegation
@@ -30,9 +31,7 @@ def delegated(office: str, to: str, command: str = "Sign", by: str | None = None
 
 def may_act(case: Case, duty: str) -> set[str]:
     it = case.it
-    found = who_can_act(
-        definition(it.definition), it, duty, case.facts["authority"], case.facts["calendar"].today(case.now)
-    )
+    found = who_can_act(definition(it.definition), it, duty, case.facts["authority"], case.today, case.facts["pack"])
     return {who.person for who in found}
 
 
@@ -68,9 +67,24 @@ def test_an_acting_official_is_barred_with_the_legal_reason_and_who_can_act() ->
     assert case.sign("governor") == ["decree.issued"]
 
 
-def test_a_plt_not_barred_acts_as_plt() -> None:
+def test_an_acting_governor_moves_nobody_before_the_consideration_of_bkn_is_on_record() -> None:
     case = Case("R1").deciding()
     case.knows(authority=authority(holding("governor", "acting", capacity="plt", since=TODAY), without="governor"))
+    with pytest.raises(Refused, match="acting_needs_consideration") as refused:
+        case.sign("acting")
+    assert "Perpres 116/2022" in refused.value.basis
+    assert "BKN" in refused.value.remedy.id
+    assert case.grant("acting") == ["approval.external_granted"]
+    assert case.sign("acting") == ["decree.issued"]
+    granted, signed = case.history[-2:]
+    assert isinstance(granted, ev.ExternalGranted)
+    assert (granted.reference, granted.letter) == ("B-acting", "g")
+    assert signed.act.capacity == "plt"
+
+
+def test_a_plt_of_another_office_acts_as_plt() -> None:
+    case = Case().deciding()
+    case.knows(authority=authority(holding("secretary", "acting", capacity="plt", since=TODAY), without="secretary"))
     case.sign("acting")
     assert case.history[-1].act.capacity == "plt"
 

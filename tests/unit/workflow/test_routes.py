@@ -38,8 +38,8 @@ def test_each_route_is_computed(source: str, target: str, mode: Mode, route: str
 
 
 def test_the_counter_in_sofifi_is_an_internal_matter_when_it_is_the_provinces() -> None:
-    assert definition_for(SCHOOLS, COUNTER, "temporary").name == "R5@1"
-    assert definition_for(SCHOOLS, COUNTER, "permanent").name == "R1@1"
+    assert definition_for(SCHOOLS, COUNTER, "temporary").name == "R5@2"
+    assert definition_for(SCHOOLS, COUNTER, "permanent").name == "R1@2"
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,20 @@ def test_the_counter_in_sofifi_is_an_internal_matter_when_it_is_the_provinces() 
         ("temporary", "R6", ["Kota Tidore Kepulauan", "8200", "BKN"]),
     ],
 )
-def test_the_same_counter_of_kota_tidore_is_refused_with_its_parties(
+def test_the_same_counter_of_kota_tidore_is_another_route_with_its_parties(
     mode: Mode, route: str, parties: list[str]
 ) -> None:
-    with pytest.raises(Refused) as refused:
-        definition_for(SCHOOLS, TIDORE_COUNTER, mode, {"8272": "Kota Tidore Kepulauan"})
-    assert refused.value.rule == "route_not_open"
-    assert route in refused.value.text.id
-    assert all(party in refused.value.remedy.en for party in parties)
-    assert "Kota Tidore Kepulauan" in refused.value.remedy.id
+    assert definition_for(SCHOOLS, TIDORE_COUNTER, mode).route == route
+    chain = route_of(SCHOOLS, TIDORE_COUNTER, mode).parties("8200", "Kota Tidore Kepulauan")
+    assert all(party in chain.en for party in parties)
+    assert "Kota Tidore Kepulauan" in chain.id
+
+
+@pytest.mark.parametrize("route", ["R1", "R2", "R3", "R4", "R5", "R6"])
+def test_every_route_has_a_definition_that_knows_its_parties(route: str) -> None:
+    case = Case(route)
+    case.draft()
+    assert case.it.definition.startswith(f"{route}@")
 
 
 def test_a_route_cannot_be_chosen() -> None:

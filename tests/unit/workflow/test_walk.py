@@ -72,7 +72,9 @@ def step(case: Case, kind: int, pick: int) -> None:
             (claim.person, command, fields)
             for command, fields in attempts(case)
             if (on := command(mutation="m", **fields).trigger) in legal and command not in ENDING
-            for claim in eligible(rules, it, command.__name__, legal[on], case.facts["authority"], today)
+            for claim in eligible(
+                rules, it, command.__name__, legal[on], case.facts["authority"], today, case.facts["pack"]
+            )
         ]
     if tried:
         person, command, fields = tried[pick % len(tried)]
@@ -144,7 +146,7 @@ def test_a_history_read_back_from_its_bytes_replays_to_the_same_state(route: str
 
 def test_every_event_carries_who_acted_by_what_right_under_which_rules() -> None:
     for event in Case("R1").registered().history:
-        assert (event.definition, event.pack, event.person) == ("R1@1", "asn-2023-10-31", EMPLOYEE)
+        assert (event.definition, event.pack, event.person) == ("R1@2", "asn-2024-01-01", EMPLOYEE)
         assert [agency.side for agency in event.agencies] == ["source", "receiver"]
         assert event.act.capacity == "engine" or event.act.actor == EMPLOYEE or event.act.order
         assert event.row.isdigit()
@@ -161,7 +163,7 @@ def test_deciding_changes_nothing() -> None:
     before = msgspec.json.encode(case.it)
     events = case.decide(EMPLOYEE, cmd.Answer(mutation="m", answer="willing"))
     assert msgspec.json.encode(case.it) == before
-    assert evolve(definition("R5@1"), case.it, events[0]) != case.it
+    assert evolve(definition("R5@2"), case.it, events[0]) != case.it
 
 
 def test_a_command_without_a_case_and_a_second_draft_are_refused() -> None:
