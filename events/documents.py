@@ -15,13 +15,26 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from events import authority, envelope, golden, identity, mutation, outcome, personnel, proposal, workload
+from events import authority, envelope, golden, identity, outcome, personnel, proposal, workload
 from events.catalog import CATALOG, TOPICS, EventType
 from events.meaning import Struct, fields, in_words, meaning, own_fields, parent, parts, prose, subject
+from events.mutation import consultation, decision, opening, placement, remedies
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Every module that registers events, in the order of the documents.
-CONTRACTS = (workload, personnel, authority, proposal, mutation, outcome, identity)
+CONTRACTS = (
+    workload,
+    personnel,
+    authority,
+    proposal,
+    opening,
+    consultation,
+    decision,
+    placement,
+    remedies,
+    outcome,
+    identity,
+)
 
 
 def write(root: Path = ROOT) -> list[Path]:

@@ -43,7 +43,7 @@ class PositionRegistered(_Payload, frozen=True, kw_only=True):
     """A position with its places. Subject `personnel/position/<position>`.
 
     `places` is the number of people that the final workload analysis (ABK) gives it; `family` the job family that
-    a person must have among their skills.
+    a person must have among their skills. `heads_unit`: it leads a unit, as the post of a head of school does.
     """
 
     position: SeatCode
@@ -53,6 +53,7 @@ class PositionRegistered(_Payload, frozen=True, kw_only=True):
     family: Code
     job_class: Annotated[int, msgspec.Meta(ge=1, le=17)]
     places: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+    heads_unit: bool = False
 
 
 @event("personnel.person_registered", topic="personnel")
@@ -61,6 +62,7 @@ class PersonRegistered(_Payload, frozen=True, kw_only=True):
 
     Dates are those the rules need: `since` in the present position, `retires_on`, `appointed_on` of the recruit.
     `eligible` = appraisal good for two years and no open disciplinary process (a band, never the grounds).
+    `conflicts`: units in which a conflict of interest bars them from a post, never why.
     """
 
     person: PersonId
@@ -74,6 +76,7 @@ class PersonRegistered(_Payload, frozen=True, kw_only=True):
     skills: list[Code]
     home: Code
     eligible: bool = True
+    conflicts: list[Code] = []
 
 
 @event("personnel.incumbency_changed", topic="personnel")

@@ -13,11 +13,10 @@ import msgspec
 from events.mutation import EVENTS, Mode, Place
 from workflow.calendar import Calendar, Zone
 from workflow.definition import PROCEED, Definition, parse
-from workflow.figures import route_figures
 from workflow.guards import GUARDS
 from workflow.machine import compiled
 from workflow.pack import Pack
-from workflow.refusal import Refused, wordings
+from workflow.refusal import wordings
 from workflow.routes import route_of
 
 DEFINITIONS = Path(__file__).parent / "definitions"
@@ -51,17 +50,14 @@ def definition(name: str) -> Definition:
     return definitions()[name]
 
 
-def definition_for(source: Place, target: Place, mode: Mode, names: Mapping[str, str] | None = None) -> Definition:
-    """The newest definition of a move's route. A route without one is refused, naming its parties in order.
+def definition_for(source: Place, target: Place, mode: Mode) -> Definition:
+    """The newest definition of a move's route."""
+    return newest()[route_of(source, target, mode).code]
 
-    `names`: code of a government -> its name, for the words of the refusal.
-    """
-    route = route_of(source, target, mode)
-    versions = [each for each in definitions().values() if each.route == route.code]
-    if not versions:
-        here, there = ((names or {}).get(place.instansi, place.instansi) for place in (source, target))
-        raise Refused("route_not_open", route_figures(route, here, there))
-    return max(versions, key=lambda each: each.version)
+
+def newest() -> Mapping[str, Definition]:
+    """Code of a route -> its newest definition."""
+    return {law.route: law for law in sorted(definitions().values(), key=lambda law: law.version)}
 
 
 @cache

@@ -36,8 +36,11 @@ OFFERED: tuple[type[cmd.Command], ...] = (
     cmd.Inspect,
     cmd.Settle,
     cmd.Vote,
+    cmd.Consent,
+    cmd.Grant,
     cmd.Sign,
     cmd.Refuse,
+    cmd.Appoint,
     cmd.Serve,
     cmd.HandOver,
     cmd.Start,
@@ -47,6 +50,12 @@ OFFERED: tuple[type[cmd.Command], ...] = (
     cmd.ConfirmReturn,
     cmd.Withdraw,
     cmd.Cancel,
+    cmd.Hold,
+    cmd.Resume,
+    cmd.Object,
+    cmd.DecideObjection,
+    cmd.Reverse,
+    cmd.Correct,
 )
 INTERNAL = frozenset({"mutation", "words_hash", "proposal", "converts"})
 

@@ -15,7 +15,7 @@ from services import vault
 from services.db import table
 from services.mutations import facts as read
 from services.mutations.knowledge import Move, kept, knowledge
-from services.mutations.models import Asked, Case, Person, Unit, Words, keys
+from services.mutations.models import Asked, Case, Person, Words, keys
 from services.mutations.refusals import (
     changes_wait,
     no_person,
@@ -192,7 +192,7 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
     # A clock that went back does not make a history go back.
     moment = max(tx.now, case.changed_at) if case else tx.now
     known = read.facts(tx, moment, tx.memo["authority"], actor, command.mutation, person, to, source)
-    law = definition(mutation.definition) if mutation else _law(tx, command, known)
+    law = definition(mutation.definition) if mutation else _law(known, command)
     now = mutation
     for event in decide(law, mutation, command, known):
         now = evolve(law, now, event)
@@ -216,15 +216,9 @@ def _keep(tx: Tx, case: Loaded | None, now: Mutation) -> None:
         tx.undo(lambda: setattr(case, "now", before))
 
 
-def _law(tx: Tx, draft: cmd.Command, known: Facts) -> Definition:
-    """The law of a new case; a refusal names the governments, which nobody else needs to have read."""
-    assert isinstance(draft, cmd.Draft)
-    try:
-        return definition_for(known.source, known.target, draft.mode)
-    except AgainstTheLaw:
-        units = [tx.get(table(Unit), place.unit) for place in (known.source, known.target)]
-        names = {unit["instansi"]: unit["instansi_name"] for unit in units if unit}
-        return definition_for(known.source, known.target, draft.mode, names)
+def _law(known: Facts, draft: cmd.Command) -> Definition:
+    assert isinstance(draft, cmd.Draft), "what has no case was refused before"
+    return definition_for(known.source, known.target, draft.mode)
 
 
 def keep_clocks(tx: Tx, before: Mutation | None, now: Mutation) -> None:

@@ -77,6 +77,7 @@ def read_site(tx: Tx, position_id: str) -> Site:
         instansi=home["instansi"],
         kind=post["kind"],
         ministerial=home["ministerial"],
+        heads_unit=post["heads_unit"],
     )
     return Site(place, post["places"], _load(home))
 
@@ -114,6 +115,8 @@ def facts(
             open_case=next(iter(sorted(book.others("person", person_id, mutation))), None),
             running_share=sum(book.others("share", person_id, mutation).values()),
             last_duty_ended=row["last_duty_ended"],
+            appointed_on=row["appointed_on"],
+            conflicts=frozenset(row["conflicts"].split()),
         ),
         source=here.place,
         target=there.place,

@@ -109,10 +109,11 @@ class Position(Base):
     title: Mapped[str] = mapped_column(sa.String(120))
     kind: Mapped[str] = mapped_column(sa.String(20))
     places: Mapped[int]
+    heads_unit: Mapped[bool] = mapped_column(server_default=sa.false())
 
 
 class Person(Base):
-    """A person by random id, and where they are at home."""
+    """A person by random id, and where they are at home. `conflicts` are units, separated by blanks."""
 
     __tablename__ = "mutations_person"
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
@@ -122,6 +123,8 @@ class Person(Base):
     retires_on: Mapped[date]
     eligible: Mapped[bool]
     last_duty_ended: Mapped[date | None]
+    appointed_on: Mapped[date | None]
+    conflicts: Mapped[str] = mapped_column(sa.Text, server_default="")
 
 
 class OfficeRow(Base):

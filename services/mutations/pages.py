@@ -239,6 +239,7 @@ def _new(
         offered=choices(form.get("from", ""), form.get("to", ""), known, person, on),
         origins=[(code, said(title)) for code, title in lexicon().origins.items()],
         unit_name=_unit_name,
+        said=said,
     )
 
 

@@ -19,7 +19,7 @@ from services.service import NotYet
 from services.transaction import Tx
 from workflow import commands as cmd
 from workflow.decision import decide
-from workflow.definition import Definition
+from workflow.definition import Definition, Title
 from workflow.evolution import evolve
 from workflow.facts import Facts, LoadFacts
 from workflow.figures import figures
@@ -27,6 +27,7 @@ from workflow.guards import GUARDS, Question
 from workflow.library import definition_for
 from workflow.mutation import Mutation
 from workflow.refusal import Refused as AgainstTheLaw
+from workflow.routes import Route, route_of
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,13 @@ class Effect:
 
 @dataclass(frozen=True)
 class Preview:
-    """`broken`: every rule that speaks against the move now, the first being the one that would stop it. `draftable`:
-    whether it may be drafted all the same, to be submitted when they are met. `ahead`: what would stop a later step as
-    things stand, though everyone agreed."""
+    """The `route` follows from the two positions; `parties`: who has a say, in order. `broken`: every rule that speaks
+    against the move now, the first being the one that would stop it. `draftable`: whether it may be drafted all the
+    same, to be submitted when they are met. `ahead`: what would stop a later step as things stand, though everyone
+    agreed."""
 
+    route: Route
+    parties: Title
     broken: tuple[AgainstTheLaw, ...]
     draftable: bool
     ahead: tuple[AgainstTheLaw, ...]
@@ -75,7 +79,8 @@ def preview(command: cmd.Draft, actor: str | None) -> Preview:
             _effect(known.source.unit, known.source_load, -command.share),
             _effect(known.target.unit, known.target_load, command.share),
         )
-    return Preview(*_judged(command, known), effects)
+    route = route_of(known.source, known.target, command.mode)
+    return Preview(route, _parties(route, known), *_judged(command, known), effects)
 
 
 def _judged(command: cmd.Draft, known: Facts) -> tuple[tuple[AgainstTheLaw, ...], bool, tuple[AgainstTheLaw, ...]]:
@@ -84,7 +89,7 @@ def _judged(command: cmd.Draft, known: Facts) -> tuple[tuple[AgainstTheLaw, ...]
     mutation = None
     ahead: tuple[AgainstTheLaw, ...] = ()
     try:
-        law = definition_for(known.source, known.target, command.mode, _names())
+        law = definition_for(known.source, known.target, command.mode)
         for event in decide(law, None, command, replace(known, actor=None)):
             mutation = evolve(law, mutation, event)
         assert mutation is not None
@@ -104,9 +109,10 @@ def _ahead(law: Definition, mutation: Mutation, known: Facts) -> Iterator[Agains
             yield AgainstTheLaw(rule, figures(asked))
 
 
-def _names() -> dict[str, str]:
-    """Code of a government -> its name."""
-    return dict(db.session.execute(sa.select(Unit.instansi, Unit.instansi_name).distinct()).all())
+def _parties(route: Route, known: Facts) -> Title:
+    """The parties of a route in order, the two governments by their names."""
+    names = dict(db.session.execute(sa.select(Unit.instansi, Unit.instansi_name).distinct()).all())
+    return route.parties(names[known.source.instansi], names[known.target.instansi])
 
 
 def _effect(unit: str, load: LoadFacts | None, change: float) -> Effect:

@@ -52,7 +52,8 @@ def add_unit(tx: Tx, event: Event) -> None:
 
 def add_position(tx: Tx, event: Event) -> None:
     e = event.data
-    tx.upsert(position, {"id": e.position, "unit": e.unit, "title": e.title, "kind": e.kind, "places": e.places})
+    told = {"unit": e.unit, "title": e.title, "kind": e.kind, "places": e.places, "heads_unit": e.heads_unit}
+    tx.upsert(position, {"id": e.position, **told})
 
 
 def add_person(tx: Tx, event: Event) -> None:
@@ -67,6 +68,8 @@ def add_person(tx: Tx, event: Event) -> None:
             "retires_on": e.retires_on,
             "eligible": e.eligible,
             "last_duty_ended": None,
+            "appointed_on": e.appointed_on,
+            "conflicts": " ".join(e.conflicts),
         },
     )
 

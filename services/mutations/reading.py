@@ -35,7 +35,7 @@ PAGE = 50
 #: Roles of the offices that prepare and decide a case.
 DECIDING = {"pyb", "ppk", "personnel_officer", "personnel_verifier", "panel_member"}
 #: Guards that ask about nothing but the case itself: they tell already which commands there are for it.
-OF_ORIGIN = {"own_request", "agency_need"}
+OF_THE_CASE = {"own_request", "agency_need", "at_rest", "objection_open", "no_objection_yet"}
 
 _decode = msgspec.json.Decoder(Mutation).decode
 
@@ -170,10 +170,12 @@ def offered(known: Authority, mutation: Mutation, person: str | None, on: date) 
         name = rule.on.partition(".")[0]
         if mutation.state not in rule.source or name not in lexicon().commands:
             continue
+        if mutation.rest is not None and not rule.at_rest:
+            continue
         command = COMMANDS[name].__name__
         if rule.duty is not None and rule.duty not in mutation.duties:
             continue
-        if not all(GUARDS[guard](asked) for guard in OF_ORIGIN & set(rule.guards)):
+        if not all(GUARDS[guard](asked) for guard in OF_THE_CASE & set(rule.guards)):
             continue
         if any(_seated(known, law, mutation, party, command, person, on) for party in rule.by):
             names[name] = None

@@ -7,6 +7,7 @@ from events.mutation import (
     MutationExpired,
     MutationProposed,
     MutationRejected,
+    MutationReversed,
     MutationWithdrawn,
     ReceiverRecorded,
     SourceRecorded,
@@ -20,7 +21,7 @@ from services.optimizer.locking import lock_units
 from services.optimizer.models import Base
 from services.service import Service, projects, reacts
 
-ENDED = (MutationRejected, MutationWithdrawn, MutationCancelled, MutationExpired)
+ENDED = (MutationRejected, MutationWithdrawn, MutationCancelled, MutationExpired, MutationReversed)
 
 SERVICE = Service(
     name="optimizer",

@@ -19,7 +19,6 @@ from services.optimizer.api import READERS
 from services.optimizer.models import Assessment, PlanRow, ProposalRow, Unit
 from services.optimizer.solver import Plan
 from services.service import Words
-from workflow.library import definitions
 from workflow.routes import routes
 
 door = Blueprint("optimizer", __name__, url_prefix="/optimizer", template_folder="templates")
@@ -128,5 +127,4 @@ def _crossing(hint: Any) -> dict[str, Any]:
         "from": there.instansi_name,
         "route": route.title.en if language() == "en" else route.title.id,
         "parties": parties.en if language() == "en" else parties.id,
-        "open": any(law.route == route.code for law in definitions().values()),
     }

@@ -1,6 +1,6 @@
 """The service `personnel`: units, positions, people and their names, who works where, who holds which office."""
 
-from events.mutation import PlacementStarted, TempEnded, TempExtended
+from events.mutation import MutationReversed, PlacementStarted, TempEnded, TempExtended
 from services.personnel import api, cards, incumbency, offices, pages, people, structure
 from services.personnel.adoption import adopt
 from services.personnel.commands import (
@@ -35,6 +35,7 @@ SERVICE = Service(
         reacts(PlacementStarted, incumbency.start),
         reacts(TempExtended, incumbency.extend),
         reacts(TempEnded, incumbency.end),
+        reacts(MutationReversed, incumbency.reverse),
     ],
     doors=(api.door, pages.door),
     beats=("authority",),

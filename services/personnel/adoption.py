@@ -45,7 +45,7 @@ def adopt(tx: Tx, events: Sequence[Event]) -> Adopted:
 
 
 def _register(tx: Tx, told: PersonRegistered) -> None:
-    tx.upsert(person, row_of(told, "person") | {"skills": " ".join(told.skills)})
+    tx.upsert(person, row_of(told, "person") | {"skills": " ".join(told.skills), "conflicts": " ".join(told.conflicts)})
     tx.upsert(incumbency, {"person": told.person, "since": told.since, "position": told.position, "mutation": None})
 
 

@@ -33,6 +33,7 @@ class NewPerson(_Command, frozen=True, kw_only=True):
     skills: list[Code]
     home: Code
     eligible: bool = True
+    conflicts: list[Code] = []
     person: PersonId | None = None
 
     def __repr__(self) -> str:

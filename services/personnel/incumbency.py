@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from events.mutation import PlacementStarted, TempEnded, TempExtended
+from events.mutation import MutationReversed, PlacementStarted, TempEnded, TempExtended
 from events.personnel import IncumbencyChanged
 from services.db import table
 from services.personnel.models import Duty, Incumbency, Person, Position
@@ -61,18 +61,33 @@ def end(tx: Tx, event: Event) -> None:
         _bring_back(tx, row, back_on)
 
 
+def reverse(tx: Tx, event: Event) -> None:
+    """A decree is revoked: who moved by it is back, unless another decree has moved them on since."""
+    reversed_: MutationReversed = event.data
+    on = calendar().today(reversed_.at)
+    if (lent := tx.get(duty, reversed_.mutation)) is not None:
+        _bring_back(tx, lent, on)
+        return
+    row = _registered(tx, reversed_.person)
+    present = tx.get(incumbency, row["id"], row["since"])
+    if present is not None and present["mutation"] == reversed_.mutation:
+        _settle(tx, row, reversed_.move.source.position, max(on, row["since"]), reversed_.mutation)
+
+
 def _move(tx: Tx, begun: PlacementStarted) -> None:
     """The home post moves, with the working time that is not lent: the new row of its history ends the one before."""
     row = _registered(tx, begun.person)
     if begun.started_on < row["since"]:
         raise ValueError(f"mutation {begun.mutation} starts before its person's present post did")
-    post = _post(tx, begun.move.target.position)
-    tx.upsert(
-        incumbency,
-        {"person": row["id"], "since": begun.started_on, "position": post["id"], "mutation": begun.mutation},
-    )
-    tx.upsert(person, row | {"position": post["id"], "unit": post["unit"], "since": begun.started_on})
-    _tell(tx, begun.person, "definitive", row, post, begun.started_on, begun.mutation, share=1 - _lent(tx, row["id"]))
+    _settle(tx, row, begun.move.target.position, begun.started_on, begun.mutation)
+
+
+def _settle(tx: Tx, row: dict[str, Any], position_id: str, on: date, mutation: str) -> None:
+    """The home post of a person is another one from a day on."""
+    post = _post(tx, position_id)
+    tx.upsert(incumbency, {"person": row["id"], "since": on, "position": post["id"], "mutation": mutation})
+    tx.upsert(person, row | {"position": post["id"], "unit": post["unit"], "since": on})
+    _tell(tx, row["id"], "definitive", row, post, on, mutation, share=1 - _lent(tx, row["id"]))
 
 
 def _lent(tx: Tx, person_id: str) -> float:

@@ -43,10 +43,11 @@ class Position(Base):
     family: Mapped[str] = mapped_column(sa.String(60))
     job_class: Mapped[int]
     places: Mapped[int]
+    heads_unit: Mapped[bool] = mapped_column(server_default=sa.false())
 
 
 class Person(Base):
-    """A civil servant by random id, with the home post of today. `skills` are separated by blanks."""
+    """A civil servant by random id, with the home post of today. `skills`, `conflicts` are separated by blanks."""
 
     __tablename__ = "personnel_person"
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
@@ -60,6 +61,7 @@ class Person(Base):
     skills: Mapped[str] = mapped_column(sa.Text)
     home: Mapped[str] = mapped_column(sa.String(40))
     eligible: Mapped[bool]
+    conflicts: Mapped[str] = mapped_column(sa.Text, server_default="")
 
 
 class Card(Base):

@@ -70,7 +70,7 @@ def _among(tx: Tx, column: sa.Column[Any], values: Collection[str]) -> set[str]:
 
 def _register(tx: Tx, person_id: str, new: NewPerson) -> None:
     told = msgspec.convert(msgspec.structs.asdict(new) | {"person": person_id}, PersonRegistered)
-    tx.upsert(person, row_of(told, "person") | {"skills": " ".join(new.skills)})
+    tx.upsert(person, row_of(told, "person") | {"skills": " ".join(new.skills), "conflicts": " ".join(new.conflicts)})
     tx.upsert(incumbency, {"person": person_id, "since": new.since, "position": new.position, "mutation": None})
     tx.record(f"personnel/person/{person_id}", told)
 

@@ -31,8 +31,8 @@ def test_a_stale_document_is_found_and_written(tmp_path: Path) -> None:
 
 def test_every_module_with_contracts_is_in_the_documents() -> None:
     folder = documents.ROOT / "events"
-    registering = {path.stem for path in folder.glob("*.py") if re.search(r"^@event\(", path.read_text(), re.MULTILINE)}
-    assert registering == {module.__name__.removeprefix("events.") for module in documents.CONTRACTS}
+    registering = {path for path in folder.rglob("*.py") if re.search(r"^@event\(", path.read_text(), re.MULTILINE)}
+    assert registering == {Path(module.__file__ or "") for module in documents.CONTRACTS}
 
 
 def test_every_event_has_its_entry() -> None:

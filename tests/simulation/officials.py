@@ -20,7 +20,7 @@ from tests.simulation.islands import UNITS, person, post, staff
 from workflow import commands as cmd
 
 PAPER = "b" * 64
-GATES = dict.fromkeys(("G2", "G3", "G7", "G8"), PAPER)
+GATES = dict.fromkeys((f"G{n}" for n in range(1, 11)), PAPER)
 REASON = "service_need"
 ORIGINS = ("opd", "opd", "load", "own_request", "programme", "leader_instruction")
 
@@ -96,6 +96,26 @@ def _decree(random: Random, today: date) -> dict[str, Any]:
     return {"number": f"800/{random.randrange(1000)}", "decree_date": signed, "effective_on": effective}
 
 
+def _consent(s: Scene) -> cmd.Command:
+    position = s.case["state_of"]["move"]["target"]["position"]
+    answer = s.random.choices(("yes", "no"), (90, 10))[0]
+    return cmd.Consent(mutation=s.id, answer=answer, position=position, letter=PAPER, reason_class=REASON)
+
+
+def _grant(grant: str) -> Callable[[Scene], cmd.Command]:
+    def given(s: Scene) -> cmd.Command:
+        outcome = s.random.choices(("grant", "return", "refuse"), (85, 10, 5))[0]
+        letter: dict[str, Any] = {"reference": "B-1", "letter": PAPER, "dated": _about(s), "reason_class": REASON}
+        return cmd.Grant(mutation=s.id, grant=grant, outcome=outcome, **letter)
+
+    return given
+
+
+def _decide_objection(s: Scene) -> cmd.Command:
+    outcome = s.random.choices(("uphold", "dismiss"), (30, 70))[0]
+    return cmd.DecideObjection(mutation=s.id, outcome=outcome, reason_class=REASON)
+
+
 def _serve(s: Scene) -> cmd.Command:
     return cmd.Serve(mutation=s.id, served_on=_about(s), receipt=PAPER)
 
@@ -127,7 +147,13 @@ ASKED: dict[str, Callable[[Scene], cmd.Command]] = {
     "inspection": lambda s: cmd.Inspect(mutation=s.id, answer="clear"),
     "settlement": _settle,
     "panel": _vote,
+    "consent": _consent,
+    "pertek": _grant("pertek"),
+    "minister_freeze": _grant("minister_freeze"),
+    "minister_registry": _grant("minister_registry"),
     "decision": _sign,
+    "appointment": lambda s: cmd.Appoint(mutation=s.id, **_decree(s.random, s.today)),
+    "objection": _decide_objection,
     "service": _serve,
     "handover": _hand_over,
     "start": _start,
@@ -143,6 +169,11 @@ UNASKED: tuple[Callable[[Scene], cmd.Command], ...] = (
     lambda s: cmd.Withdraw(mutation=s.id, reason_class=REASON),
     lambda s: cmd.Cancel(mutation=s.id, reason_class="need_gone"),
     lambda s: cmd.Recall(mutation=s.id, reason_class=REASON),
+    lambda s: cmd.Hold(mutation=s.id, reason_class="legal_process", until=s.today + timedelta(days=20)),
+    lambda s: cmd.Resume(mutation=s.id),
+    lambda s: cmd.Object(mutation=s.id, reason_class="family"),
+    lambda s: cmd.Reverse(mutation=s.id, ground="court", reference="PTUN-7"),
+    lambda s: cmd.Correct(mutation=s.id, number="800/1-A", decree_date=s.today, letter=PAPER),
     lambda s: cmd.Extend(mutation=s.id, until=s.today + timedelta(days=s.random.choice((20, 100, 400)))),
 )
 
@@ -152,7 +183,7 @@ def draft(random: Random, conn: sqlite3.Connection, today: date, mutation: str) 
     mover = random.choice(conn.execute("SELECT id, position FROM personnel_person ORDER BY id").fetchall())
     government = mover["position"][:4]
     near = [unit for unit in UNITS if unit.startswith(government)]
-    target = random.choice(near if random.random() < 0.95 else UNITS)
+    target = random.choice(near if random.random() < 0.8 else UNITS)
     temporary = random.random() < 0.6
     start = today + timedelta(days=random.choice((1, 5, 20, -3)))
     dated = temporary != (random.random() < 0.02)
