@@ -133,7 +133,7 @@ def garble(backup: Path) -> None:
 
 def make_newer(backup: Path) -> None:
     path = backup / "manifest.json"
-    path.write_text(path.read_text().replace('"revision": "0002"', '"revision": "9999"'))
+    path.write_text(path.read_text().replace('"revision": "0003"', '"revision": "9999"'))
 
 
 def make_distributed(backup: Path) -> None:

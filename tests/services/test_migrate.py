@@ -28,7 +28,9 @@ from services.migrate import KERNEL, SCRIPTS, NotMigrated, Report, migrate, requ
 from services.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = {resident: ["0001", "0002"] for resident in (KERNEL, *NAMES)}
+REVISIONS = ["0001", "0002", "0003"]
+LAST, NEXT = REVISIONS[-1], "0004"
+ALL = {resident: REVISIONS for resident in (KERNEL, *NAMES)}
 #: Says that it is ready and migrates when it is told to.
 AT_A_SIGN = """
 import sys
@@ -38,12 +40,12 @@ sys.stdin.readline()
 sys.exit(main(["migrate", "--json"]))
 """
 #: A later revision: a column for one service, then what a test adds.
-LATER = """
+LATER = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "{NEXT}"
+down_revision = "{LAST}"
 
 
 def upgrade(resident):
@@ -84,7 +86,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(scripts: Path, later: str) -> None:
-    (scripts / "versions" / "0003_later.py").write_text(later)
+    (scripts / "versions" / f"{NEXT}_later.py").write_text(later)
 
 
 def columns(engine: sa.Engine, table: str) -> set[str]:
@@ -209,13 +211,13 @@ def test_a_database_gets_the_tables_of_those_who_live_in_it(tmp_path: Path) -> N
 
 def test_a_service_that_joins_an_old_database_gets_its_whole_history(url: str) -> None:
     migrated(url, [personnel.SERVICE])
-    assert migrated(url, [personnel.SERVICE, audit.SERVICE]).databases[0].revisions == {"audit": ["0001", "0002"]}
+    assert migrated(url, [personnel.SERVICE, audit.SERVICE]).databases[0].revisions == {"audit": REVISIONS}
 
 
 def test_a_later_revision_changes_a_database_in_use(url: str, engine: sa.Engine, scripts: Path) -> None:
     migrated(url)
     write(scripts, LATER)
-    assert migrated(url).databases[0].revisions == {resident: ["0003"] for resident in ALL}
+    assert migrated(url).databases[0].revisions == {resident: [NEXT] for resident in ALL}
     assert "note" in columns(engine, "audit_node")
 
 
@@ -274,7 +276,7 @@ def test_the_command_says_what_it_did(
     monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
     assert main(["migrate"]) == main(["migrate"]) == 0
     first, again = capsys.readouterr().out.splitlines()
-    assert "kernel 0001, kernel 0002, personnel 0001" in first
+    assert f"kernel 0001, kernel 0002, kernel {LAST}, personnel 0001" in first
     assert "topic workload" in first
     assert again == f"{file_url(tmp_path)}: up to date"
 
@@ -296,7 +298,7 @@ def test_a_command_on_a_database_that_was_never_migrated_says_what_to_run(
 ) -> None:
     monkeypatch.setenv("IMBANG_DIRECTORY", str(tmp_path))
     assert main([command]) == 2
-    assert "personnel is at nothing, needs 0002; run `imbang migrate`" in capsys.readouterr().err
+    assert f"personnel is at nothing, needs {LAST}; run `imbang migrate`" in capsys.readouterr().err
 
 
 def test_old_code_serves_a_database_that_is_newer_and_new_code_not_an_older_one(
@@ -306,9 +308,9 @@ def test_old_code_serves_a_database_that_is_newer_and_new_code_not_an_older_one(
     databases = Databases(Config(database_url=url))
     require_migrated(databases, SERVICES)
     write(scripts, LATER)
-    with pytest.raises(NotMigrated, match="at 0002, needs 0003"):
+    with pytest.raises(NotMigrated, match=f"at {LAST}, needs {NEXT}"):
         require_migrated(databases, SERVICES)
     migrated(url)
-    (scripts / "versions" / "0003_later.py").unlink()
+    (scripts / "versions" / f"{NEXT}_later.py").unlink()
     require_migrated(databases, SERVICES)
     databases.close()

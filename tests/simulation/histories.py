@@ -23,7 +23,13 @@ from workflow.mutation import Mutation
 
 PREFIX = "mutations/mutation/"
 #: Commands no two of which one person gives, not even for another.
-APART = (("Submit", "Resubmit"), ("Screen",), ("Sign", "Refuse", "Settle"))
+APART = (("Submit", "Resubmit"), ("Screen",), ("Sign", "Refuse", "Settle", "Appoint", "DecideObjection"))
+#: By which command a state is entered, from which other state.
+DECIDED = {
+    "APPROVAL.APPOINTMENT": {"APPROVAL.DECISION": "Sign"},
+    "PLACEMENT.DECREED": {"APPROVAL.DECISION": "Sign", "APPROVAL.APPOINTMENT": "Appoint"},
+}
+BEFORE_DECISION = ("CONSULTATION", "APPROVAL.SOURCE_CONSENT", "APPROVAL.PANEL", "APPROVAL.EXTERNAL")
 ONWARD = ("APPROVAL.", "PLACEMENT.", "TEMP.ACTIVE", "COMPLETED")
 
 History = list[dict[str, Any]]
@@ -82,7 +88,7 @@ def _state(conn: sqlite3.Connection, mutation: str, envelopes: History) -> Itera
         yield f"reserves {state.reserves}, stored {held}"
     if not state.terminal and not duties and not armed:
         yield f"stuck in {replayed.state}: no duty, no timer"
-    if state.terminal and (duties or armed):
+    if state.terminal and {*duties, *armed} - {"objection"}:
         yield f"closed as {replayed.state} with duties or timers"
 
 
@@ -112,6 +118,7 @@ def _silence(history: History) -> Iterator[str]:
     """A deadline that passed decides nothing in favour; who is said to agree has said so in this round."""
     answers: dict[str, dict[str, Any]] = {}
     votes: list[str] = []
+    lacking: set[str] = set()
     state = ""
     for event in history:
         act, to = event["act"], event["state"]
@@ -120,6 +127,8 @@ def _silence(history: History) -> Iterator[str]:
                 answers, votes = {}, []
             case {"vote": vote}:
                 votes.append(vote)
+            case {"grant": grant, "closes": str()}:
+                lacking.discard(grant)
             case {"answer": _, "closes": str(duty)}:
                 answers[duty] = event
         if act["command"] == "FireTimer" and to != state and to.startswith(ONWARD):
@@ -130,10 +139,14 @@ def _silence(history: History) -> Iterator[str]:
             left = 5 - votes.count("recuse")
             if len(votes) - votes.count("recuse") < 3 or 2 * votes.count("recommend") <= left:
                 yield f"the panel recommends with {votes}"
-        if to == "PLACEMENT.DECREED" and state == "APPROVAL.DECISION" and act["command"] != "Sign":
-            yield f"decreed by {act['command']}"
-        if to == "APPROVAL.DECISION" and state not in ("APPROVAL.DECISION", "APPROVAL.PANEL", "CONSULTATION"):
+        if to == "APPROVAL.EXTERNAL" != state:
+            lacking = set(event.get("asks", ("pertek", "minister_freeze", "minister_registry")))
+        if to in DECIDED and state != to and act["command"] != DECIDED[to].get(state):
+            yield f"{to} from {state} by {act['command']}"
+        if to == "APPROVAL.DECISION" != state and state not in BEFORE_DECISION:
             yield f"to be decided straight from {state}"
+        if to == "APPROVAL.DECISION" and lacking:
+            yield f"to be decided without {lacking}"
         state = to
 
 

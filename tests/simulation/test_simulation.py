@@ -37,7 +37,7 @@ def test_no_promise_breaks_whatever_happens(seed: int) -> None:
 
 @pytest.mark.parametrize(("defect", "words"), [(name, words) for name, (_, words) in sorted(DEFECTS.items())])
 def test_a_promise_that_is_broken_on_purpose_is_noticed_for_what_it_is(defect: str, words: str) -> None:
-    runs = ((seed, *soak(STEPS // 2, seed, f"--defect={defect}")) for seed in range(1, 9))
+    runs = ((seed, *soak(STEPS // 2, seed, f"--defect={defect}")) for seed in range(1, 17))
     seed, _, said, why = next(run for run in runs if run[1])
     assert said["violations"] == 1
     assert re.search(words, why)
