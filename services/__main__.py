@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from events.log import LogCut
-from services import keeping
+from services import casework, keeping
 from services.app import SERVICES, build
 from services.backup import NotBackedUp
 from services.commandline import COMMANDS, command, configured, migrated, option, say
@@ -23,7 +23,7 @@ from services.restore import NotRestored
 from services.serving import serve
 from services.whole import Forked, NotReconciled
 
-__all__ = ["keeping", "main"]
+__all__ = ["casework", "keeping", "main"]
 
 #: What ends a command with one line that says what to do.
 FAILURES = (

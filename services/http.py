@@ -53,18 +53,19 @@ def application() -> Application:
     return cast("Application", current_app.extensions["imbang"])
 
 
-def submit(service: str, data: msgspec.Struct, meant: msgspec.Struct | None = None) -> Answer:
+def submit(service: str, data: msgspec.Struct, meant: msgspec.Struct | None = None, *part: str) -> Answer:
     """Commit a command of the signed-in user; its answer is on disk when this returns.
 
     An API request brings an `Idempotency-Key`, a form a hidden field `key`. `If-Match` (or a field `version`) makes it
     conditional on the version that was read. `meant` is what a repeat has in common with `data`, if not all of it.
+    `part` tells the commands of one request apart.
     """
     user = signed_in()
     key = request.headers.get(KEY) or request.form.get("key")
     if not key or len(key) > 200:
         abort(400, NO_KEY)
     command = Command(
-        id=ids.derived("http", user.account, service, key),
+        id=ids.derived("http", user.account, service, key, *part),
         data=data,
         actor=user.actor,
         signed_in=user.since,

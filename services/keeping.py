@@ -24,7 +24,7 @@ from services.migrate import migrate
 from services.replay import rebuild
 
 
-def _login() -> str:
+def login() -> str:
     """The login of whoever runs this; a container may have none."""
     try:
         return getpass.getuser()
@@ -124,7 +124,7 @@ def parked(arguments: argparse.Namespace) -> int:
 @command(
     "clock",
     option("--confirm", action="store_true", help="the clock is right: timers go on from now"),
-    option("--by", default=_login(), help="who says so; without it the login"),
+    option("--by", default=login(), help="who says so; without it the login"),
 )
 def clock_command(arguments: argparse.Namespace) -> int:
     """Business time, and whether timers stand still because it jumped; --confirm lets them go on.

@@ -41,6 +41,10 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     until: date | None = None
     barred: frozenset[str] = frozenset()
 
+    def runs(self, day: date) -> bool:
+        """Whether it is in force on a day."""
+        return self.since <= day and (self.until is None or day <= self.until)
+
 
 class Delegation(msgspec.Struct, frozen=True, kw_only=True):
     """The holder `by_person` lets `to_person` give the named commands, from `since` to `until` inclusive."""
@@ -137,7 +141,7 @@ def _of_office(
     found: list[Candidate] = []
     taken = False
     for holding in authority.holdings.get(office.id, []):
-        if not (holding.since <= on and (holding.until is None or on <= holding.until)):
+        if not holding.runs(on):
             continue
         objection = _against(holding, command, definitive) or barred.get(holding.person)
         if objection is None and taken:

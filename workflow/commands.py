@@ -295,6 +295,29 @@ class Correct(Command, frozen=True, kw_only=True):
     letter: Digest
 
 
+class Postpone(Command, frozen=True, kw_only=True):
+    """Give an outstanding duty more time, to the end of a later day."""
+
+    duty: Code
+    until: date
+    reason_class: Code
+
+
+class Reassign(Command, frozen=True, kw_only=True):
+    """Let another office act for a party of this case, where its own cannot."""
+
+    party: Code
+    office: SeatCode
+    reason_class: Code
+
+
+class Migrate(Command, frozen=True, kw_only=True):
+    """Let a running case go on by another version of its route. `by`: the operator's login."""
+
+    definition: str
+    by: str
+
+
 class FireTimer(Command, frozen=True, kw_only=True):
     """A timer of the mutation is due. `arming` tells which setting of it; an older one has no effect."""
 

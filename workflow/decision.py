@@ -11,6 +11,7 @@ from workflow.evolution import evolve
 from workflow.facts import Facts
 from workflow.figures import figures, route_figures
 from workflow.guards import GUARDS, Question
+from workflow.migration import migrated
 from workflow.mutation import Mutation
 from workflow.recording import record
 from workflow.refusal import Refused
@@ -28,8 +29,10 @@ def decide(
 
     `mutation` is None for `Draft` alone. A timer that was set anew or stopped since leads to no events.
     """
-    q = Question(definition, _subject(definition, mutation, command, facts), command, facts)
+    q: Asked = Question(definition, _subject(definition, mutation, command, facts), command, facts)
     trigger = command.trigger
+    if isinstance(command, cmd.Migrate):
+        return [migrated(q)]
     if isinstance(command, cmd.FireTimer):
         timer = q.mutation.timers.get(command.name)
         if timer is None or timer.arming != command.arming:

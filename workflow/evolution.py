@@ -35,6 +35,7 @@ def evolve(definition: Definition, mutation: Mutation | None, event: ev.Mutation
     after: Mutation = replace(
         mutation,
         version=mutation.version + 1,
+        definition=event.definition,
         state=event.state,
         pack=event.pack,
         hands=_hands(mutation, event.act),
@@ -139,11 +140,46 @@ def _going_on(
     return asked, {n: t for n, t in timers.items() if n not in rules or rules[n].due.after != "held_until"}
 
 
+def _postponed(
+    definition: Definition, after: Mutation, event: Any, duties: Duties, timers: Timers
+) -> tuple[Duties, Timers]:
+    later = replace(duties[event.duty], due=event.deadlines[event.duty], escalated_to=None)
+    return {**duties, event.duty: later}, timers
+
+
+def _reassigned(
+    definition: Definition, after: Mutation, event: Any, duties: Duties, timers: Timers
+) -> tuple[Duties, Timers]:
+    elsewhere = seat(definition, after, event.party)
+    return {n: replace(d, seat=elsewhere) if d.party == event.party else d for n, d in duties.items()}, timers
+
+
+def _migrated(
+    definition: Definition, after: Mutation, event: Any, duties: Duties, timers: Timers
+) -> tuple[Duties, Timers]:
+    """What the new version knows too stays as it was, with its party there; the rest ends."""
+    rules = definition.duties
+    kept = {name: duty for name, duty in duties.items() if asked_in(definition, name, event.state)}
+    seated = {
+        name: replace(duty, party=rules[name].party, seat=seat(definition, after, rules[name].party))
+        for name, duty in kept.items()
+    }
+    return seated, {name: timer for name, timer in timers.items() if name in kept or _runs(definition, name, event)}
+
+
+def asked_in(definition: Definition, duty: str, state: str) -> bool:
+    """Whether a duty may be outstanding in a state."""
+    return duty in definition.duties and definition.duties[duty].state in ("", state)
+
+
 _CLOCKS: dict[type[ev.MutationEvent], Callable[..., tuple[Duties, Timers]]] = {
     ev.MutationOverdue: _overdue,
     ev.TempReturnOverdue: _overdue,
     ev.MutationHeld: _at_rest,
     ev.MutationResumed: _going_on,
+    ev.MutationPostponed: _postponed,
+    ev.MutationMigrated: _migrated,
+    ev.MutationReassigned: _reassigned,
 }
 
 
@@ -187,6 +223,7 @@ _CHANGES: dict[type[ev.MutationEvent], Callable[[Mutation, Any], dict[str, Any]]
     ev.DecreeCorrected: lambda m, e: {"decree_number": e.number, "decree_date": e.decree_date},
     ev.MutationHeld: lambda m, e: {"rest": Rest(e.reason_class, e.at, e.until, _due(m.timers))},
     ev.MutationResumed: lambda m, e: {"rest": None},
+    ev.MutationReassigned: lambda m, e: {"seats": {**m.seats, e.party: e.office}},
     ev.ObjectionFiled: lambda m, e: {"objection": "open"},
     ev.ObjectionInadmissible: lambda m, e: {"objection": "inadmissible"},
     ev.ObjectionDecided: lambda m, e: {"objection": e.outcome},

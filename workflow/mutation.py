@@ -74,7 +74,8 @@ class Rest(msgspec.Struct, frozen=True):
 class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One case: one person, one move. `version` counts its events; `hands`: the people behind each command so far.
 
-    `grants` by name; `objection`: open, inadmissible, upheld or dismissed, once there was one.
+    `grants` by name; `seats`: party -> the office that acts for it here instead of its own; `objection`: how one stands
+    or was decided, once there is one.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     grants: dict[str, Granted] = {}
     votes: dict[str, Ballot] = {}
     hands: dict[str, tuple[str, ...]] = {}
+    seats: dict[str, str] = {}
     duties: dict[str, Duty] = {}
     timers: dict[str, Timer] = {}
     decree_number: str | None = None
@@ -134,6 +136,8 @@ def agencies(move: ev.Move) -> list[ev.Agency]:
 
 def seat(definition: Definition, mutation: Mutation, party: str) -> Seat:
     """The seat a party of the definition has in this mutation. The engine's is empty: nobody's."""
+    if party in mutation.seats:
+        return Seat(office=mutation.seats[party])
     who = definition.parties[party]
     match who.seat:
         case "office":

@@ -100,6 +100,8 @@ def _deadlines(q: Asked, rule: Transition, asked: list[str], fields: Mapping[str
     """Until when what is asked is due, and the clocks of the state that are not running yet or have moved."""
     if rule.on == "resume":
         return _remaining(q)
+    if rule.on == "postpone":
+        return {q.command.duty: q.facts.calendar.end_of(q.command.until)}
     move: ev.Move = fields.get("move", q.mutation.move)
     anchors: dict[Anchor, date | None] = {
         "entry": q.facts.today,

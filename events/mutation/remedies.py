@@ -43,6 +43,35 @@ class MutationResumed(MutationEvent, frozen=True, kw_only=True):
     """The case goes on where it rested; `deadlines` give each clock the time that it had left."""
 
 
+@event("mutation.migrated", topic="mutation")
+class MutationMigrated(MutationEvent, frozen=True, kw_only=True):
+    """The case goes on by another version of its route, `migrated_from` the one before, as the operator `by` asked.
+
+    Its row is empty: the table knows no such step. What was answered stays; what the new version asks besides begins.
+    """
+
+    migrated_from: str
+    by: str
+
+
+@event("mutation.postponed", topic="mutation")
+class MutationPostponed(MutationEvent, frozen=True, kw_only=True):
+    """A `duty` has more time, to the end of the day `until`; an earlier escalation is taken back."""
+
+    duty: str
+    until: date
+    reason_class: Code
+
+
+@event("mutation.reassigned", topic="mutation")
+class MutationReassigned(MutationEvent, frozen=True, kw_only=True):
+    """Another `office` acts for a `party` of the case from now on, as the definition names parties."""
+
+    party: str
+    office: str
+    reason_class: Code
+
+
 @event("objection.filed", topic="mutation")
 class ObjectionFiled(MutationEvent, frozen=True, kw_only=True):
     """The employee objects in time (PP 79/2021); the move goes on unless suspended. `evidence`: its SHA-256."""

@@ -4,11 +4,12 @@ from events.authority import Delegated, HolderAppointed, HolderEnded, OfficeEsta
 from events.personnel import IncumbencyChanged, PersonRegistered, PositionRegistered, UnitRegistered
 from events.proposal import ProposalDrafted, ProposalOutdated
 from events.workload import AbkFinalised, WorkloadMeasured
-from services.mutations import api, handlers, pages, projections
+from services.mutations import handlers, pages, projections, repairs
 from services.mutations.adoption import adopt
 from services.mutations.check import check
 from services.mutations.execute import Act, act, finish, prepare
 from services.mutations.groups import SignTogether, sign_together
+from services.mutations.migrating import MigrateCases, migrate_cases
 from services.mutations.models import Base
 from services.service import Service, projects, reacts
 from workflow.library import definitions
@@ -16,7 +17,7 @@ from workflow.library import definitions
 SERVICE = Service(
     name="mutations",
     metadata=Base.metadata,
-    commands={Act: act, SignTogether: sign_together},
+    commands={Act: act, SignTogether: sign_together, MigrateCases: migrate_cases},
     subscriptions=[
         projects(UnitRegistered, projections.add_unit),
         projects(PositionRegistered, projections.add_position),
@@ -33,7 +34,7 @@ SERVICE = Service(
         reacts(ProposalOutdated, handlers.cancel_outdated),
     ],
     timers={name: handlers.fire for law in definitions().values() for name in (*law.duties, *law.timers)},
-    doors=(api.door, pages.door),
+    doors=(repairs.door, pages.door),
     projections=projections.TABLES,
     prepare=prepare,
     finish=finish,

@@ -52,6 +52,8 @@ OFFERED: tuple[type[cmd.Command], ...] = (
     cmd.Cancel,
     cmd.Hold,
     cmd.Resume,
+    cmd.Postpone,
+    cmd.Reassign,
     cmd.Object,
     cmd.DecideObjection,
     cmd.Reverse,

@@ -195,6 +195,7 @@ def execute(tx: Tx, command: cmd.Command, actor: str | None) -> Mutation:
     law = definition(mutation.definition) if mutation else _law(known, command)
     now = mutation
     for event in decide(law, mutation, command, known):
+        law = definition(event.definition)
         now = evolve(law, now, event)
         tx.record(PREFIX + now.id, event)
     if now is None:

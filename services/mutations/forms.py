@@ -28,7 +28,9 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input. A dot in the name means a key of a mapping: `documents.G2`."""
 
     name: str
-    kind: Literal["text", "date", "check", "choice", "code", "hash", "reason", "condition", "colleague"]
+    kind: Literal[
+        "text", "date", "check", "choice", "code", "hash", "reason", "condition", "colleague", "duty", "party", "office"
+    ]
     label: Title
     required: bool = False
     choices: list[tuple[str, str, str]] = []

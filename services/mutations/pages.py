@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -25,9 +25,9 @@ from services.http import submit
 from services.language import language
 from services.mutations import reading
 from services.mutations.api import opened, visible
-from services.mutations.choosing import choices, people_of
+from services.mutations.choosing import choices, of_field
 from services.mutations.execute import Act
-from services.mutations.forms import COMMANDS, Field, Form, checked, command_of, form_of, lexicon, meanings, wrong
+from services.mutations.forms import COMMANDS, Form, checked, command_of, form_of, lexicon, meanings, wrong
 from services.mutations.models import Asked, Case, Position, Proposal, Unit
 from services.mutations.preview import Preview, preview
 from services.problems import FAULTS, pick
@@ -141,7 +141,7 @@ def _case(row: Case, state: Mutation, refused: Action | None = None) -> str:
         actions=[refused, *actions] if refused else actions,
         tone=_tone(row),
         origin=said(lexicon().origins[row.origin]),
-        choices=_choices(state, known, on),
+        choices=lambda field: of_field(field, state, known, user.person, on),
         timeline_entries=[
             _entry(known, wrapped, event if confided else reading.discreet_event(event), words)
             for wrapped, event in history
@@ -151,19 +151,6 @@ def _case(row: Case, state: Mutation, refused: Action | None = None) -> str:
         said=said,
         narrow=user.person == row.person,
     )
-
-
-def _choices(state: Mutation, known: Authority, on: date) -> Callable[[Field], Sequence[tuple[str, str, str]]]:
-    """What a field of a form lets choose from: value, Bahasa, English. A successor is a colleague who stays."""
-
-    def choices(field: Field) -> Sequence[tuple[str, str, str]]:
-        if field.kind != "colleague":
-            return lexicon().choices(field)
-        home = db.session.get(Unit, state.move.source.unit)
-        titled = [(who, f"{title} · {who[:8]}") for who, title in people_of(home, known, actor().person, on)]
-        return [(who, words, words) for who, words in titled if who != state.person]
-
-    return choices
 
 
 @door.post("/<uuid:mutation>/act/<name>")

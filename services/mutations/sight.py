@@ -18,11 +18,7 @@ ALL_SEEING = ("operator", "auditor")
 
 def seats_of(known: Authority, person: str, on: date) -> list[str]:
     """Ids of the offices for which a person may act on a day, in whatever capacity; limits are judged when they act."""
-    held = {
-        holding.office
-        for holding in known.held_by.get(person, ())
-        if holding.since <= on and (holding.until is None or on <= holding.until)
-    }
+    held = {holding.office for holding in known.held_by.get(person, ()) if holding.runs(on)}
     acts_for = {d.office for d in known.delegated_to.get(person, ()) if d.since <= on <= d.until}
     return sorted(held | acts_for)
 

@@ -30,7 +30,7 @@ from services.service import Service
 ROOT = Path(__file__).resolve().parents[2]
 REVISIONS = ["0001", "0002", "0003"]
 LAST, NEXT = REVISIONS[-1], "0004"
-ALL = {resident: REVISIONS for resident in (KERNEL, *NAMES)}
+ALL = dict.fromkeys((KERNEL, *NAMES), REVISIONS)
 #: Says that it is ready and migrates when it is told to.
 AT_A_SIGN = """
 import sys
