@@ -25,7 +25,7 @@ PURE = (
     "services/workload/{measure,working}.py",
 )
 #: The composition root; it alone knows all services.
-ROOTS = ("services/__main__.py", "services/app.py", "services/commandline.py", "services/keeping.py")
+ROOTS = tuple(f"services/{name}.py" for name in ("__main__", "app", "casework", "commandline", "keeping"))
 
 
 @dataclass(frozen=True)
