@@ -35,7 +35,7 @@ SHIPPED = {
     "definitions/parts/consent@1.toml": "ba98ea54e1e43ee8ab679c8d5915b1cb9b812f34541f09f7978b5500c0c64049",
     "definitions/parts/consultation@1.toml": "a0243c3a9035d15137b6fcaa46c2c1fc4a0ca59f3f510504f8816be1e81420a9",
     "definitions/parts/decision@1.toml": "36729cfe1fd69e0401de95f30eb60869a3d2fa4258924450f886d59ac0943c3f",
-    "definitions/parts/exits@1.toml": "057aa7eb0293052be5d301e276aeaaaa7536703e0962cbc6dae94caf181c24bc",
+    "definitions/parts/exits@1.toml": "11198c45f635a6fe3450fd94515e16364cec99e28551b2c6fad426d5e92daaec",
     "definitions/parts/external@1.toml": "1cc1b8b572dff431c0253120164a9fb000c1d2e63b06d7387cbf0a308199444c",
     "definitions/parts/opening@1.toml": "8438c44f408ae5fdd22f17c2e3f473b24421fd8def6393ad066c91acb5063b4d",
     "definitions/parts/panel@1.toml": "022d9b68e843ba0d0e8acbe9158b69818fc26561a52ea616a4897cc768f69a3d",

@@ -14,6 +14,7 @@ from workflow.authority import Authority, Delegation, Holding, Office
 from workflow.decision import decide
 from workflow.evolution import evolve, replay
 from workflow.facts import Facts, LoadFacts, PersonFacts, PostFacts
+from workflow.guards import Question
 from workflow.library import calendar, definition, definition_for, pack_on
 from workflow.mutation import Mutation, seat
 
@@ -81,8 +82,9 @@ def authority(*more: Holding, without: str | None = None, delegations: tuple[Del
 class Case:
     """One case as the service would run it: decide, apply, keep the history; time moves only when told."""
 
-    def __init__(self, route: str = "R5", **changes: Any) -> None:
-        self.now = MONDAY
+    def __init__(self, route: str = "R5", law: str = "", **changes: Any) -> None:
+        """`law`: a version of the route; without it the newest."""
+        self.now, self.law = MONDAY, law
         self.mutation: Mutation | None = None
         self.history: list[ev.MutationEvent] = []
         self.mode: ev.Mode = "temporary" if route in ("R5", "R6") else "permanent"
@@ -120,8 +122,15 @@ class Case:
     def decide(self, actor: str | None, command: cmd.Command) -> list[ev.MutationEvent]:
         facts = Facts(now=self.now, actor=actor, **self.facts)
         if self.mutation is None:
-            return decide(definition_for(facts.source, facts.target, self.mode), None, command, facts)
+            law = definition(self.law) if self.law else definition_for(facts.source, facts.target, self.mode)
+            return decide(law, None, command, facts)
         return decide(definition(self.mutation.definition), self.mutation, command, facts)
+
+    def asks(self, command: Any) -> Question[Any]:
+        """What a guard is asked of this case as it is."""
+        return Question[Any](
+            definition(self.it.definition), self.it, command, Facts(now=self.now, actor=None, **self.facts)
+        )
 
     def do(self, actor: str | None, command: type[cmd.Command], **fields: Any) -> list[str]:
         """Give a command and apply what it leads to; returns the types of its events."""
