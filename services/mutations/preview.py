@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
-from msgspec.structs import replace
 
 from services.db import db
 from services.http import application
@@ -90,7 +89,7 @@ def _judged(command: cmd.Draft, known: Facts) -> tuple[tuple[AgainstTheLaw, ...]
     ahead: tuple[AgainstTheLaw, ...] = ()
     try:
         law = definition_for(known.source, known.target, command.mode)
-        for event in decide(law, None, command, replace(known, actor=None)):
+        for event in decide(law, None, command, known):
             mutation = evolve(law, mutation, event)
         assert mutation is not None
         ahead = tuple(_ahead(law, mutation, known))

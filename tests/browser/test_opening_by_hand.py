@@ -71,12 +71,13 @@ def test_a_lawful_case_is_drafted_on_the_second_press(officer: Visitor) -> None:
 def test_towards_the_counter_of_kota_tidore_the_engine_names_the_other_route_and_its_parties(
     officer: Visitor, mode: str, route: str
 ) -> None:
-    rule = weighed(officer, DONOR, TIDORE, mode=mode).locator("article.danger").first
-    expect(rule).to_contain_text(route)
-    for party in ("Maluku Utara", "Kota Tidore Kepulauan", "→"):
-        expect(rule).to_contain_text(party)
-    assert officer.page.locator('button[name="confirmed"]').count() == 0, "what has no definition cannot be drafted"
-    expect(officer.page.locator("#consequences .note").last).to_contain_text("Rancangan tidak dapat dibuat")
+    seen = weighed(officer, DONOR, TIDORE, mode=mode)
+    for told in (route, "Maluku Utara", "Kota Tidore Kepulauan", "→"):
+        expect(seen.locator("#route")).to_contain_text(told)
+    expect(seen.locator("article.danger").first).to_contain_text("not_your_office")
+    expect(seen.locator(".note").first).to_contain_text("Analis Mutasi BKPSDM")
+    assert officer.page.locator('button[name="confirmed"]').count() == 0, "the receiving government proposes"
+    expect(seen.locator(".note").last).to_contain_text("Rancangan tidak dapat dibuat")
 
 
 def test_names_of_candidates_are_opened_only_on_purpose(officer: Visitor) -> None:

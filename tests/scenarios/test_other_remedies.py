@@ -12,7 +12,7 @@ import pytest
 
 from deploy.sample import days, loads
 from deploy.sample.accounts import PASSWORD
-from deploy.sample.browserless import Visitor
+from deploy.sample.browserless import Turned, Visitor
 from deploy.sample.demo import Embedded
 from deploy.sample.model import Abk
 from deploy.sample.source import Source, Unit
@@ -79,7 +79,10 @@ def test_a_counter_of_another_government_is_told_which_way_leads_over_and_who_ha
     post = next(p.position for p in days.province().positions if p.unit == TIDORE)
     draft = {"person": days.province().planted.unwilling, "to_position": post, "origin": "load"}
     dates = {"mode": "temporary", "start": "2026-03-16", "until": "2026-06-12"}
-    officer.post_json("/api/mutations/", draft | dates)
+    with pytest.raises(Turned, match=r"not_your_office.*8272\.personnel-officer"):
+        officer.post_json("/api/mutations/", draft | dates)
+    receiver = Visitor(embedded.http(), "kepala.8272.disdukcapil", PASSWORD)
+    receiver.post_json("/api/mutations/", draft | dates)
     embedded.settle()
     assert [case.definition for case in proofs.cases(embedded.app)] == ["R6@1"]
 
