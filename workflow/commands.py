@@ -132,6 +132,12 @@ class Vote(Command, frozen=True, kw_only=True):
     reason_class: Code | None = None
 
 
+class VoidVote(Command, frozen=True, kw_only=True):
+    """Who voted for this office no longer may; whoever holds it now votes anew."""
+
+    office: SeatCode
+
+
 class Sign(Command, frozen=True, kw_only=True):
     """Sign the decree: its number, its date, the date from which it takes effect (TMT); `group`: of a batch decree."""
 

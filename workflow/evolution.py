@@ -212,6 +212,7 @@ _CHANGES: dict[type[ev.MutationEvent], Callable[[Mutation, Any], dict[str, Any]]
     ev.ClearanceRecorded: lambda m, e: _reply(m, e.closes, e),
     ev.MutationEscalated: lambda m, e: {"contested": True},
     ev.PanelVoted: lambda m, e: {"votes": m.votes | {e.act.office: Ballot(e.vote, people(e.act))}},
+    ev.VoteVoided: lambda m, e: {"votes": {office: vote for office, vote in m.votes.items() if office != e.office}},
     ev.DecreeIssued: lambda m, e: {
         "decree_number": e.number,
         "decree_date": e.decree_date,

@@ -41,6 +41,7 @@ from events.mutation.decision import (
     PanelOpined,
     PanelVoted,
     SourceConsented,
+    VoteVoided,
 )
 from events.mutation.opening import (
     MutationDrafted,
@@ -140,5 +141,6 @@ __all__ = [
     "TempExtended",
     "TempReturnOverdue",
     "TempReturned",
+    "VoteVoided",
     "Willingness",
 ]

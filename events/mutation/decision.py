@@ -17,6 +17,13 @@ class PanelVoted(MutationEvent, frozen=True, kw_only=True):
     reason_class: Code | None = None
 
 
+@event("approval.vote_voided", topic="mutation")
+class VoteVoided(MutationEvent, frozen=True, kw_only=True):
+    """The vote of an `office` no longer counts, since who cast it has left it; its holder of now may vote."""
+
+    office: str
+
+
 @event("approval.panel_opined", topic="mutation")
 class PanelOpined(MutationEvent, frozen=True, kw_only=True):
     """The panel's opinion. `mutation.returned` or `.rejected` follows unless it recommends. `tally`: votes by kind."""

@@ -30,6 +30,8 @@ SERVICE = Service(
         projects(HolderEnded, projections.unseat_holder),
         projects(Delegated, projections.add_delegation),
         projects(ProposalDrafted, projections.keep_reasons),
+        reacts(HolderAppointed, handlers.void_votes),
+        reacts(HolderEnded, handlers.void_votes),
         reacts(ProposalDrafted, handlers.draft_proposals),
         reacts(ProposalOutdated, handlers.cancel_outdated),
     ],

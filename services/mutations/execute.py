@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from events import bulk, inbox, outbox
 from events import ids as identifiers
+from events.authority import HolderAppointed, HolderEnded
 from events.proposal import ProposalDrafted, ProposalOutdated
 from services import vault
 from services.db import table
 from services.mutations import facts as read
 from services.mutations.knowledge import Move, kept, knowledge
-from services.mutations.models import Asked, Case, Person, Words, keys
+from services.mutations.models import Asked, Case, OfficeRow, Person, Words, keys
 from services.mutations.refusals import (
     changes_wait,
     no_person,
@@ -89,6 +92,8 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
                 ids.add(item.subject.removeprefix(PREFIX))
             case Event(data=ProposalDrafted() as proposal):
                 moves[drafted_from(proposal.proposal)] = (proposal.person, proposal.to_position)
+            case Event(data=HolderAppointed() | HolderEnded() as changed):
+                ids.update(_voted(tx._conn, changed.office))
             case Event(data=ProposalOutdated() as outdated):
                 ids.add(drafted_from(outdated.proposal))
     book = Book()
@@ -121,6 +126,16 @@ def prepare(tx: Tx, items: Sequence[Command | Event | Firing]) -> None:
     # How far the topic `authority` was read, and until when that is known to be everything.
     offset, tx.memo["fresh_at"] = next((row[2:] for row in read_to if row[0] == "authority"), (0, None))
     tx.memo["authority"] = read.authority(tx._conn, offset, tx.memo["unapplied"])
+
+
+def _voted(conn: Connection, office: str) -> Iterable[str]:
+    """The cases before a panel in which an office may have voted: those of its government."""
+    offices = table(OfficeRow)
+    government = sa.select(offices.c.scope).where(offices.c.id == office, offices.c.role == "panel_member")
+    found = sa.select(table(Case).c.id).where(
+        table(Case).c.state == "APPROVAL.PANEL", table(Case).c.target_instansi.in_(government)
+    )
+    return conn.scalars(found)
 
 
 def cases(tx: Tx) -> dict[str, Loaded]:

@@ -141,6 +141,13 @@ def authority(conn: Connection, read_to: int, unapplied: int) -> Authority:
     return kept[1]
 
 
+def authority_now(tx: Tx) -> Authority:
+    """Who may act for which office, by what this transaction has written too; judged by from here on."""
+    tx.read(sa.select(sa.literal(1)))  # what is buffered is written before
+    tx.memo["authority"] = found = read_authority(tx._conn, tx.memo["authority"].position)
+    return found
+
+
 def read_authority(conn: Connection, read_to: int | None = None) -> Authority:
     office, holding, delegation = table(OfficeRow), table(HoldingRow), table(DelegationRow)
     return Authority.of(

@@ -77,8 +77,10 @@ def meanings() -> dict[str, Title]:
     return offered | lexicon().codes
 
 
+#: Steps that are not a form's: the engine's own, an operator's, and the first, which has a page.
+_NOT_OFFERED = (cmd.FireTimer, cmd.Convert, cmd.VoidVote, cmd.Migrate, cmd.Draft)
 COMMANDS: dict[str, type[cmd.Command]] = {
-    str(c.__struct_config__.tag): c for c in cmd.Command.__subclasses__() if c not in (cmd.FireTimer, cmd.Draft)
+    str(c.__struct_config__.tag): c for c in cmd.Command.__subclasses__() if c not in _NOT_OFFERED
 }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from events.outcome import ProposalDeclined
 from services.mutations.execute import PREFIX, cases, drafted_from, execute
-from services.mutations.facts import calendar
+from services.mutations.facts import authority_now, calendar
 from services.service import Event, Firing
 from services.transaction import Tx
 from workflow import commands as cmd
+from workflow.authority import candidates
 from workflow.library import pack_on
+from workflow.mutation import Seat
 from workflow.refusal import Refused as AgainstTheLaw
 
 
@@ -45,6 +47,19 @@ def cancel_outdated(tx: Tx, event: Event) -> None:
     case = cases(tx).get(mutation)
     if case is not None and case.now.state == "DRAFT":
         execute(tx, cmd.Cancel(mutation=mutation, reason_class="need_gone"), None)
+
+
+def void_votes(tx: Tx, event: Event) -> None:
+    """Somebody left or took an office: a vote that its holder of before cast in a panel still sitting falls away."""
+    office, known = event.data.office, None
+    for case in list(cases(tx).values()):
+        vote = case.now.votes.get(office)
+        if vote is None or case.now.state != "APPROVAL.PANEL":
+            continue
+        known = known or authority_now(tx)
+        claims = candidates(known, Seat(office=office), "Vote", calendar().today(tx.now), {})
+        if not any(claim.person in vote.people and claim.objection is None for claim in claims):
+            execute(tx, cmd.VoidVote(mutation=case.now.id, office=office), None)
 
 
 def fire(tx: Tx, firing: Firing) -> None:

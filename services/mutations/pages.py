@@ -35,8 +35,9 @@ from services.service import Refused, Words
 from workflow import commands as cmd
 from workflow.authority import Authority
 from workflow.definition import Title
-from workflow.library import definition
+from workflow.library import definition, pack_on
 from workflow.mutation import Mutation
+from workflow.rights import who_can_act
 
 door = Blueprint("mutations", __name__, url_prefix="/mutations", template_folder="templates")
 
@@ -56,6 +57,10 @@ NO_ANSWER = Title(
 
 #: What became of a case that ended without a move; others that ended are done.
 ENDS = {"REJECTED": "refused", "WITHDRAWN": "not_needed", "CANCELLED": "not_needed", "EXPIRED": "not_needed"}
+
+
+#: How an office is written when its holder is not the definitive one.
+ACTING = {"plt": "Plt ", "plh": "Plh ", "delegate": "a.n. "}
 
 
 def said(title: Title) -> str:
@@ -249,11 +254,13 @@ def _card(known: Authority, asked: Asked, row: Case, on: date) -> dict[str, Any]
     law = reading.law_of(row)
     rule = law.duties[asked.name]
     sponsor = known.offices.get(reading.state_of(row).sponsor_office or "")
-    holders = [o.title for o in known.seats.get((asked.role, asked.scope), [])]
+    able = who_can_act(law, reading.state_of(row), asked.name, known, on, pack_on(on))
+    titles = sorted({f"{ACTING.get(who.capacity, '')}{who.title}" for who in able if who.title})
+    nobody = "" if able or law.parties[asked.party].seat == "engine" else _("belum ada yang dapat bertindak")
     return {
         "what": said(rule.title),
         "asked_by": sponsor.title if sponsor else said(lexicon().origins[row.origin]),
-        "office": ", ".join(sorted(holders)) or said(law.parties[asked.party].title),
+        "office": nobody or ", ".join(titles) or said(law.parties[asked.party].title),
         "due": asked.due.date() if asked.due else None,
         "days_left": reading.working_days_left(asked.due, on) if asked.due else None,
         "silence": said(SILENCE.get(rule.silence, NO_ANSWER)),
@@ -286,7 +293,7 @@ def _entry(known: Authority, wrapped: Any, event: MutationEvent, words: Mapping[
     """A line of the timeline: what, by whom in which capacity, with its reason class and what they wrote."""
     by = event.act
     office = known.offices[by.office].title if by.office and by.office in known.offices else ""
-    capacity = {"plt": "Plt ", "plh": "Plh ", "delegate": _("a.n. ")}.get(by.capacity, "")
+    capacity = ACTING.get(by.capacity, "")
     who = {"engine": _("mesin alur"), "employee": _("pegawai yang bersangkutan")}.get(
         by.capacity, f"{capacity}{office}"
     )

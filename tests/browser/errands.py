@@ -82,7 +82,7 @@ def vacancy() -> Post:
 
 
 @cache
-def helpers() -> list[str]:
+def volunteers() -> list[str]:
     """People of the donor's counter who hold no office and may move, by random id."""
     held = {holding.person for holding in province().holdings}
     there = [p for p in province().people if p.unit == DONOR and p.person not in held]

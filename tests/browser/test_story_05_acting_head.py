@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from deploy.sample.accounts import employee_login
 from tests.browser.conftest import Visit
-from tests.browser.errands import TEMPORARY, Errands, desk, helpers
+from tests.browser.errands import TEMPORARY, Errands, desk, volunteers
 from tests.browser.film import Film
 from tests.browser.site import Site
 
@@ -30,7 +30,7 @@ def test_an_acting_head_has_the_duties_for_her_days_but_not_in_her_own_case(
     own_site: Site, visit: Visit, language: str
 ) -> None:
     words, film, others = WORDS[language], Film(f"story-05-{language}"), Errands(own_site)
-    acting, colleague, another = helpers()[:3]
+    acting, colleague, another = volunteers()[:3]
     case = others.consulting(colleague, desk(), TEMPORARY)
     order = {"person": acting, "capacity": "plh", "order": "SP-7/2026", "since": "2026-03-02", "until": "2026-03-04"}
     others.of("bkd").post_json(f"/api/personnel/offices/{OFFICE}/holders", order)

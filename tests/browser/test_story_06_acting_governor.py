@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.errands import PERMANENT, Errands, helpers, vacancy
+from tests.browser.errands import PERMANENT, Errands, vacancy, volunteers
 from tests.browser.film import Film
 from tests.browser.site import Site
 
@@ -42,7 +42,7 @@ def test_an_acting_governor_signs_after_the_consideration_of_bkn_and_not_before(
     own_site: Site, visit: Visit, language: str
 ) -> None:
     words, film, others = WORDS[language], Film(f"story-06-{language}"), Errands(own_site)
-    person = helpers()[0]
+    person = volunteers()[0]
     case = others.consulting(person, vacancy(), PERMANENT)
     others.agreed(person, vacancy(), case)
     governor, secretary = (holder(others, role) for role in ("ppk", "pyb"))
