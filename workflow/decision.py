@@ -94,7 +94,7 @@ def _allowed(q: Asked, trigger: str) -> tuple[Transition, ev.Act]:
     if rules is None:
         closed = q.definition.states[q.mutation.state].terminal
         raise Refused("closed" if closed else "not_now", figures(q))
-    if q.mutation.rest is not None:
+    if _rests(q, trigger):
         rules = tuple(rule for rule in rules if rule.at_rest)
         if not rules:
             raise Refused("held", figures(q))
@@ -108,13 +108,18 @@ def _allowed(q: Asked, trigger: str) -> tuple[Transition, ev.Act]:
     return rule, act
 
 
+def _rests(q: Asked, trigger: str) -> bool:
+    """Whether the case only takes steps that may be taken at rest. The clocks that still run then may run out."""
+    return q.mutation.rest is not None and (trigger == PROCEED or not isinstance(q.command, cmd.FireTimer))
+
+
 def _broken(q: Asked, rule: Transition) -> list[str]:
     return [name for name in rule.guards if not GUARDS[name](q)]
 
 
 def _first(q: Asked, trigger: str) -> Transition | None:
     """The first transition of the state whose guards all hold."""
-    resting = q.mutation.rest is not None
+    resting = _rests(q, trigger)
     for rule in q.definition.table[q.mutation.state, trigger]:
         if resting and not rule.at_rest:
             continue

@@ -166,6 +166,15 @@ def test_row_31_the_authority_may_suspend_the_move_but_no_return(route: str) -> 
 
 
 @of_every_route
+def test_row_31_a_clock_that_runs_on_while_the_move_is_suspended_may_run_out(route: str) -> None:
+    case = Case(route).served()
+    case.do(EMPLOYEE, cmd.Object, **WHY)
+    case.do(case.by("decider"), cmd.Hold, reason_class="objection", until=case.today + timedelta(days=90))
+    assert case.fire("handover") == ["mutation.overdue"]
+    assert case.it.rest is not None
+
+
+@of_every_route
 @pytest.mark.parametrize("reached", AFTER_SERVICE)
 def test_row_32_an_upheld_objection_reverses_the_move(route: str, reached: str) -> None:
     case = getattr(Case(route), reached)()
