@@ -44,6 +44,10 @@ door = Blueprint("mutations", __name__, url_prefix="/mutations", template_folder
 #: What silence does: trigger -> words.
 SILENCE = {
     "overdue": Title(id="Tenggat dicatat lewat, atasan diberi tahu.", en="Recorded as overdue; the superior is told."),
+    "objection_overdue": Title(
+        id="Tidak memutus apa pun; dicatat lewat, Sekda diberi tahu.",
+        en="Nothing is decided by it; recorded as overdue, the secretary is told.",
+    ),
     "expire": Title(id="Perkara kedaluwarsa.", en="The case expires."),
     "return_overdue": Title(
         id="Dicatat terlambat, Sekda diberi tahu.", en="Recorded as overdue; the secretary is told."
@@ -56,7 +60,9 @@ NO_ANSWER = Title(
 
 
 #: What became of a case that ended without a move; others that ended are done.
-ENDS = {"REJECTED": "refused", "WITHDRAWN": "not_needed", "CANCELLED": "not_needed", "EXPIRED": "not_needed"}
+ENDS = {"REJECTED": "refused", "REVERSED": "refused"} | dict.fromkeys(
+    ("WITHDRAWN", "CANCELLED", "EXPIRED"), "not_needed"
+)
 
 
 #: How an office is written when its holder is not the definitive one.
