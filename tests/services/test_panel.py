@@ -75,3 +75,15 @@ def test_a_member_who_takes_the_seat_of_another_does_not_inherit_a_vote(world: W
     takes(world, "panel-1", "newcomer")
     assert voted(world, m) == {"panel-0"}
     assert case_of(world, m)["person"] == HELPER
+
+
+def test_a_vote_falls_away_while_the_case_rests_too(world: World) -> None:
+    m = sitting(world)
+    give(world, "officer", cmd.Hold(mutation=m, reason_class="legal_process", until=date(2026, 3, 20)))
+    leaves(world, "panel-0")
+    assert voted(world, m) == {"panel-1"}
+    give(world, "officer", cmd.Resume(mutation=m))
+    takes(world, "panel-0", "successor")
+    for person in ("panel-2", "successor"):
+        give(world, person, cmd.Vote(mutation=m, vote="recommend"), WHY)
+    assert case_of(world, m)["state"] == "APPROVAL.DECISION"
