@@ -37,7 +37,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", ta
 
 
 class Draft(Command, frozen=True, kw_only=True):
-    """Consider a move to a position. `proposal`: the optimizer's; `converts`: the temporary duty it makes permanent."""
+    """Consider a move to a position. `proposal`: the optimizer's; `converts`: the temporary duty it makes permanent.
+
+    `letter`: SHA-256 of the leader's instruction or oversight order from which the case comes.
+    """
 
     person: PersonId
     to_position: SeatCode
@@ -48,6 +51,7 @@ class Draft(Command, frozen=True, kw_only=True):
     share: float = 1.0
     proposal: str | None = None
     converts: str | None = None
+    letter: Digest | None = None
 
 
 class Submit(Command, frozen=True, kw_only=True):

@@ -80,6 +80,7 @@ def _subject(definition: Definition, mutation: Mutation | None, command: cmd.Com
         origin=command.origin,
         proposal=command.proposal,
         converts=command.converts,
+        letter=command.letter,
     )
 
 

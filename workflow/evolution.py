@@ -27,6 +27,7 @@ def evolve(definition: Definition, mutation: Mutation | None, event: ev.Mutation
             origin=event.origin,
             proposal=event.proposal,
             converts=event.converts,
+            letter=event.letter,
         )
     change = _CHANGES.get(type(event))
     changed: dict[str, Any] = change(mutation, event) if change else {}

@@ -88,6 +88,7 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     origin: ev.Origin
     proposal: str | None = None
     converts: str | None = None
+    letter: str | None = None
     sponsor_office: str | None = None
     contested: bool = False
     return_overdue: bool = False

@@ -8,12 +8,13 @@ from events.mutation.case import Code, Move, MutationEvent, Origin
 
 @event("mutation.drafted", topic="mutation")
 class MutationDrafted(MutationEvent, frozen=True, kw_only=True):
-    """A move is considered. It reserves nothing, and few may know of it."""
+    """A move is considered. It reserves nothing, and few may know of it. `letter`: SHA-256 of what ordered it."""
 
     move: Move
     origin: Origin
     proposal: str | None = None
     converts: str | None = None
+    letter: str | None = None
 
 
 @event("mutation.proposed", topic="mutation", audience="public")

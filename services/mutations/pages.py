@@ -203,9 +203,9 @@ def new() -> str:
 @requires()
 def draft() -> AnyResponse:
     """The first press shows the consequences, the second drafts."""
-    user, form = actor(), request.form
+    user, form = actor(), _filled()
     try:
-        command = _draft_of(ids.derived("draft", user.account, form.get("key", "")))
+        command = _draft_of(form, ids.derived("draft", user.account, form.get("key", "")))
         seen: Preview | None = preview(command, user.person)
         if not form.get("words", "").strip():
             raise wrong("words", FAULTS["Missing data"])
@@ -241,13 +241,9 @@ def _new(
     )
 
 
-def _draft_of(mutation: str) -> cmd.Draft:
-    form = request.form
-    values = {
-        k: form[k].strip() for k in ("person", "to_position", "mode", "start", "origin") if form.get(k, "").strip()
-    }
-    if form.get("until", "").strip():
-        values["until"] = form["until"].strip()
+def _draft_of(form: MultiDict[str, str], mutation: str) -> cmd.Draft:
+    names = ("person", "to_position", "mode", "start", "until", "origin", "letter")
+    values = {name: form[name].strip() for name in names if form.get(name, "").strip()}
     return checked(cmd.Draft, values | {"mutation": mutation})
 
 

@@ -197,6 +197,7 @@ def draft(random: Random, conn: sqlite3.Connection, today: date, mutation: str) 
         until=until,
         share=random.choice((0.2, 0.4, 0.6, 1.0)) if temporary else 1.0,
         origin=random.choice(ORIGINS),
+        letter=PAPER if random.random() < 0.5 else None,
     )
     officer = staff(government)[0]
     actor = random.choices((officer, command.person, person(random.randrange(30))), (70, 20, 10))[0]

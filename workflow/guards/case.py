@@ -17,6 +17,12 @@ def cause_shown(q: Question[cmd.Command]) -> bool:
 
 
 @guard
+def order_shown(q: Question[cmd.Command]) -> bool:
+    """Who was told to open a case shows the letter, so that it can be counted whose wish it was."""
+    return q.mutation.letter is not None or q.mutation.origin not in ("leader_instruction", "oversight_order")
+
+
+@guard
 def places_differ(q: Question[cmd.Command]) -> bool:
     return q.mutation.move.source.position != q.mutation.move.target.position
 

@@ -9,6 +9,7 @@ from tests.unit.workflow.rows import ROUTES, WHY, of_every_route, refused, row
 from tests.unit.workflow.world import EMPLOYEE, PAPERS, Case
 from workflow import commands as cmd
 from workflow.library import newest
+from workflow.refusal import Refused
 
 
 @of_every_route
@@ -126,3 +127,17 @@ def test_row_12_dissent_goes_to_the_secretary_who_decides_openly(route: str) -> 
     assert refused(case, case.by("pyb"), cmd.Settle, outcome="panel", reason_class="need").rule == "own_words"
     case.do(case.by("pyb"), cmd.Settle, outcome="panel", **WHY)
     assert (case.state, case.it.contested) == ("APPROVAL.PANEL", True)
+
+
+@of_every_route
+@pytest.mark.parametrize("origin", ["leader_instruction", "oversight_order"])
+def test_row_1_a_case_that_was_ordered_shows_the_letter_and_says_so_for_ever(route: str, origin: str) -> None:
+    case = Case(route)
+    with pytest.raises(Refused, match="order_shown"):
+        case.draft("head-education", origin=origin)
+    case.draft("head-education", origin=origin, letter="a" * 64)
+    assert (case.it.origin, case.it.letter) == (origin, "a" * 64)
+    case.do(case.by("officer"), cmd.Submit, documents=PAPERS)
+    proposed = case.history[-1]
+    assert isinstance(proposed, ev.MutationProposed)
+    assert proposed.origin == origin
