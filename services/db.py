@@ -18,6 +18,10 @@ from services.config import Config
 from services.service import Service
 
 OWNER, WRITER, READER = "imbang_owner", "imbang_writer", "imbang_reader"
+#: The committer's statements are prepared once and find rows by key. Left to itself PostgreSQL plans those for few keys
+#: anew each time, which a lone step waits for, and others for good by what the tables held when it was first asked. The
+#: third, since a scan that is unwanted and yet the only way looks so dear that it would be compiled.
+PLANS = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off"
 
 db = SQLAlchemy()
 
@@ -75,6 +79,9 @@ def prepared(engine: Engine, role: str) -> Engine:
             # events/wire.py has prepared on this connection.
             dbapi.prepare_threshold = None
             _take_role(dbapi, role)
+            if role == WRITER:
+                dbapi.execute(PLANS)
+                dbapi.commit()
 
         event.listen(engine, "connect", connected)
     return engine
