@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -48,6 +47,31 @@ class OutcomeUnknown(Exception):
     """The command was not answered in time; send it again with the same key to learn its outcome"""
 
 
+class Waiter:
+    """A command and its sender, who sleeps on a lock of its own: a Future would cost both more, while others wait."""
+
+    __slots__ = ("_answered", "answer", "command", "service")
+
+    def __init__(self, service: str, command: Command):
+        self.service, self.command = service, command
+        self.answer: Answer | Exception = OutcomeUnknown("not answered yet")
+        self._answered = threading.Lock()
+        self._answered.acquire()
+
+    def give(self, answer: Answer | Exception) -> None:
+        """Wake the sender. Once only."""
+        self.answer = answer
+        self._answered.release()
+
+    def wait(self, timeout: float) -> Answer:
+        """The answer; raises it if it is an exception, and OutcomeUnknown when there is none in time."""
+        if not self._answered.acquire(timeout=timeout):
+            raise OutcomeUnknown(f"no answer within {timeout:g} s")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
 class Committer:
     """Runs batches. Without `start`, `submit` runs its command in the caller's thread (tests, tools)."""
 
@@ -56,7 +80,7 @@ class Committer:
         self.committed: Callable[[], None] = lambda: None
         self.arrived = threading.Condition()
         self.threaded = False
-        self._interactive: deque[tuple[str, Command, Future[Answer]]] = deque()
+        self._interactive: deque[Waiter] = deque()
         self._background: deque[tuple[str, Batch, Future[Answers]]] = deque()
         self._connections: dict[str, Connection] = {}
         self._running = threading.RLock()
@@ -72,17 +96,14 @@ class Committer:
             if isinstance(answer, Exception):
                 raise answer
             return answer
-        future: Future[Answer] = Future()
+        waiter = Waiter(service, command)
         with self.arrived:
             if len(self._interactive) >= CAPACITY:
                 raise Busy(f"{CAPACITY} commands are waiting")
-            self._interactive.append((service, command, future))
+            self._interactive.append(waiter)
             if len(self._interactive) >= self._awaited:
                 self.arrived.notify()
-        try:
-            return future.result(timeout)
-        except FutureTimeout:
-            raise OutcomeUnknown(f"no answer within {timeout:g} s") from None
+        return waiter.wait(timeout)
 
     def offer(self, service: str, batch: Batch) -> Answers:
         """Commit background work; waits for it. Raises when nothing of it was committed."""
@@ -100,11 +121,11 @@ class Committer:
             self._gather()
             taken = [self._interactive.popleft() for _ in range(min(BATCH, len(self._interactive)))]
             behind = self._background.popleft() if self._background else None
-        waiting: dict[str, list[tuple[Command, Future[Answer]]]] = {}
-        for name, command, future in taken:
-            waiting.setdefault(name, []).append((command, future))
-        for name, pairs in waiting.items():
-            self._answer(name, pairs)
+        waiting: dict[str, list[Waiter]] = {}
+        for waiter in taken:
+            waiting.setdefault(waiter.service, []).append(waiter)
+        for name, waiters in waiting.items():
+            self._answer(name, waiters)
         if behind is not None:
             name, batch, result = behind
             try:
@@ -127,28 +148,24 @@ class Committer:
             self.arrived.wait_for(lambda: len(self._interactive) >= self._awaited, GATHER)
         self._awaited = 0
 
-    def _answer(self, name: str, pairs: list[tuple[Command, Future[Answer]]]) -> None:
+    def _answer(self, name: str, waiters: list[Waiter]) -> None:
         """One batch for the commands that wait; two of the same id share the first one's answer if alike."""
-        commands = {command.id: command for command, _ in reversed(pairs)}
+        commands = {waiter.command.id: waiter.command for waiter in reversed(waiters)}
         try:
             answers = self.run(self.services[name], Batch(commands=list(reversed(commands.values()))))
         except Exception as error:
             log.exception("batch failed", service=name)
             answers = dict.fromkeys(commands, error)
-        for command, future in pairs:
-            answer = answers[command.id]
-            if command.fingerprint != commands[command.id].fingerprint:
-                answer = Reused(f"command {command.id}")
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        for waiter in waiters:
+            command = waiter.command
+            alike = command.fingerprint == commands[command.id].fingerprint
+            waiter.give(answers[command.id] if alike else Reused(f"command {command.id}"))
 
     def fail_all(self, error: Exception) -> None:
         """The thread is dying: nobody is left waiting."""
         with self.arrived:
-            for _, _, future in self._interactive:
-                future.set_exception(error)
+            for waiter in self._interactive:
+                waiter.give(error)
             for _, _, result in self._background:
                 result.set_exception(error)
             self._interactive.clear()
