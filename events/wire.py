@@ -19,8 +19,9 @@ from psycopg.errors import error_from_result
 
 #: Binary, of parameters and of results.
 BINARY = 1
-#: Bytes of parameters that are not kept back.
-MUCH = 32_768
+#: Bytes of parameters that are not kept back: sooner would cost a call of the system for each statement, and later the
+#: server would have nothing to do while Python prepares the rest of a small batch.
+MUCH = 1_000
 
 Row = tuple[Any, ...]
 #: A statement, its parameters, and who waits for the answer.
