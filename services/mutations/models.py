@@ -66,7 +66,7 @@ class Reservation(Base):
 
     __tablename__ = "mutations_reservation"
     kind: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
-    key: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(60), primary_key=True, index=True)
     mutation: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
     share: Mapped[float]
 

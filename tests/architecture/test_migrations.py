@@ -18,7 +18,7 @@ VERSIONS = SCRIPTS / "versions"
 FROZEN = {
     "0001": "4a265d065059e556be8cd4044eb0f09b61b6e62c9fbd013ab367315443f3ed81",
     "0002": "72888c26744523e94e3421a4b2a94a76916cfe44b9353944eae2edd585bc44de",
-    "0003": "d0fe4fc3268c673afbe9947fc5f928bb8a30370f2d9c9e00ebc7437352c6f58f",
+    "0003": "dd27981e731bdd43e15817b2eb6b55326c044f34dc305f51a9b4844d2d32dae6",
 }
 #: Old code still runs while these are applied, and after. What takes something from it, or asks more of it, waits for
 #: the release after the one that made it needless, and is named in TAKEN with the reason why nobody misses it.
