@@ -87,11 +87,24 @@ def wiring(arguments: argparse.Namespace) -> int:
 
 @command("documents")
 def documents(arguments: argparse.Namespace) -> int:
-    """Write the generated documents anew: CATALOG.md, asyncapi.json."""
+    """Write the generated documents anew: CATALOG.md, asyncapi.json, DIAGRAMS.md."""
     from events import documents as generated
+    from workflow import diagrams
 
     generated.write()
+    diagrams.write()
     return 0
+
+
+@command("check")
+def check(arguments: argparse.Namespace) -> int:
+    """Explore every definition of a route: deadlocks, four eyes, silence, loops; fails on a fault and says the way."""
+    from workflow.check import lines, report
+    from workflow.library import definitions
+
+    found = report(definitions().values())
+    say(found if arguments.json else lines(found), arguments.json)
+    return 1 if any(law["faults"] for law in found["definitions"]) else 0
 
 
 @command("up")
