@@ -37,7 +37,7 @@ SHIPPED = {
     "definitions/parts/decision@1.toml": "36729cfe1fd69e0401de95f30eb60869a3d2fa4258924450f886d59ac0943c3f",
     "definitions/parts/exits@1.toml": "11198c45f635a6fe3450fd94515e16364cec99e28551b2c6fad426d5e92daaec",
     "definitions/parts/external@1.toml": "1cc1b8b572dff431c0253120164a9fb000c1d2e63b06d7387cbf0a308199444c",
-    "definitions/parts/opening@1.toml": "5e708b447d913f178b2d2a2738259cc78ff83fb89b2604265daa8951c591d1ef",
+    "definitions/parts/opening@1.toml": "91ae62ba7a9293be68d3f8bc9e18970001e234ff9ee5a8f913b3f1e7d6c7b909",
     "definitions/parts/panel@1.toml": "fdb4cfadd18ea42f80e9faf2ff42f0dce2558f043a296d1d5eb022aff3ec2376",
     "definitions/parts/pertek@1.toml": "271a1d2046c07c9ab515bc6c7f225e554cecac275c1c4d23ffd562fe3a6d2121",
     "definitions/parts/placement@1.toml": "0d5511fbcb91e32483ae22d869fc403c0049bf8d77fef2d6a8d6c4095d6fd0d1",
