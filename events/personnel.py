@@ -84,7 +84,8 @@ class IncumbencyChanged(_Payload, frozen=True, kw_only=True):
     """Someone works elsewhere from a date. Subject `personnel/person/<person>`.
 
     `kind`: `definitive` moves the post; `temporary` adds duty elsewhere for `share` of working time and keeps the home
-    post; `returned` ends the temporary duty. `mutation` is the case that caused it.
+    post; `returned` ends the temporary duty. `mutation` is the case that caused it. `since`: in the post since then,
+    where a reversal restored what was before.
     """
 
     person: str
@@ -97,6 +98,7 @@ class IncumbencyChanged(_Payload, frozen=True, kw_only=True):
     until: date | None = None
     share: float = 1.0
     mutation: str
+    since: date | None = None
 
 
 @event("personnel.card_viewed", topic="access")

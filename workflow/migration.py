@@ -40,6 +40,8 @@ def fit(q: Question[Any], new: Definition) -> Fit:
         return Fit(obstacle="same_version")
     if old.states[mutation.state].terminal:
         return Fit(obstacle="closed")
+    if mutation.rest is not None:
+        return Fit(obstacle="at_rest")  # its clocks are those of the version by which it was held
     if mutation.state not in new.states or new.states[mutation.state].terminal:
         return Fit(obstacle="state_unknown")
     ends = tuple(name for name in mutation.duties if not asked_in(new, name, mutation.state))
@@ -84,9 +86,7 @@ def _event(q: Question[Any], new: Definition, begins: tuple[str, ...]) -> ev.Mut
 
 
 def _deadlines(q: Question[Any], new: Definition, begins: tuple[str, ...]) -> dict[str, datetime]:
-    """Of the duties that begin, and of the new version's clocks that do not run yet; a case at rest has none."""
-    if q.mutation.rest is not None:
-        return {}
+    """Of the duties that begin, and of the new version's clocks that do not run yet."""
     move = q.mutation.move
     anchors: dict[Anchor, date | None] = {
         "entry": q.facts.today,

@@ -82,17 +82,17 @@ def _sources(
 
 def _asked(q: Asked, rule: Transition) -> list[str]:
     """The duties that begin with a transition: those of its new state that this case needs, and those it names."""
-    new = rule.to is not None and rule.to != q.mutation.state
-    return [
-        *(name for name, duty in q.definition.duties.items() if new and duty.state == rule.to and needed(q, duty)),
-        *rule.asks,
-    ]
+    if rule.to is None or rule.to == q.mutation.state:
+        return rule.asks
+    duties = q.definition.duties
+    return [*(name for name, duty in duties.items() if duty.state == rule.to and needed(q, duty)), *rule.asks]
 
 
 def _said(q: Asked, rule: Transition, asked: list[str]) -> list[str] | UnsetType:
     """What an event says of the duties that begin with it; nothing, where they are all those of its new state."""
-    new = rule.to is not None and rule.to != q.mutation.state
-    usual = [name for name, duty in q.definition.duties.items() if duty.state == rule.to] if new else []
+    if rule.to is None or rule.to == q.mutation.state:
+        return asked or UNSET
+    usual = [name for name, duty in q.definition.duties.items() if duty.state == rule.to]
     return UNSET if asked == usual else asked
 
 
@@ -102,6 +102,8 @@ def _deadlines(q: Asked, rule: Transition, asked: list[str], fields: Mapping[str
         return _remaining(q)
     if rule.on == "postpone":
         return {q.command.duty: q.facts.calendar.end_of(q.command.until)}
+    if not (rule.to or asked or rule.on == "hold"):
+        return {}
     move: ev.Move = fields.get("move", q.mutation.move)
     anchors: dict[Anchor, date | None] = {
         "entry": q.facts.today,

@@ -79,7 +79,7 @@ def move_person(tx: Tx, event: Event) -> None:
     e = event.data
     row = _known(tx, person, e.person, event.subject)
     if e.kind == "definitive":
-        tx.upsert(person, {**row, "position": e.to_position, "since": e.on})
+        tx.upsert(person, {**row, "position": e.to_position, "since": e.since or e.on})
     elif e.kind == "returned":
         tx.upsert(person, {**row, "last_duty_ended": e.on})
 

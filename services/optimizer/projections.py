@@ -82,7 +82,7 @@ def move_person(tx: Tx, event: Event) -> None:
     changed: dict[str, Any] = {"version": event.version}
     match e.kind:
         case "definitive":
-            changed |= {"position": e.to_position, "unit": e.to_unit, "since": e.on}
+            changed |= {"position": e.to_position, "unit": e.to_unit, "since": e.since or e.on}
         case "temporary":
             changed["running_share"] = row["running_share"] + e.share
         case "returned":

@@ -54,7 +54,9 @@ def _move(tx: Tx, told: IncumbencyChanged) -> None:
         case "definitive":
             row = tx.get(person, told.person)
             assert row is not None, "the person was registered before"
-            tx.upsert(person, row | {"position": told.to_position, "unit": told.to_unit, "since": told.on})
+            tx.upsert(
+                person, row | {"position": told.to_position, "unit": told.to_unit, "since": told.since or told.on}
+            )
             post = {"person": told.person, "since": told.on, "position": told.to_position}
             tx.upsert(incumbency, post | {"mutation": told.mutation})
         case "temporary":

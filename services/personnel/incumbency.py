@@ -71,7 +71,12 @@ def reverse(tx: Tx, event: Event) -> None:
     row = _registered(tx, reversed_.person)
     present = tx.get(incumbency, row["id"], row["since"])
     if present is not None and present["mutation"] == reversed_.mutation:
-        _settle(tx, row, reversed_.move.source.position, max(on, row["since"]), reversed_.mutation)
+        home = reversed_.move.source.position
+        before = sa.select(sa.func.max(incumbency.c.since)).where(
+            incumbency.c.person == row["id"], incumbency.c.position == home, incumbency.c.since < row["since"]
+        )
+        tenure = tx.read(before).scalar_one()
+        _settle(tx, row, home, max(on, row["since"]), reversed_.mutation, tenure)
 
 
 def _move(tx: Tx, begun: PlacementStarted) -> None:
@@ -82,12 +87,12 @@ def _move(tx: Tx, begun: PlacementStarted) -> None:
     _settle(tx, row, begun.move.target.position, begun.started_on, begun.mutation)
 
 
-def _settle(tx: Tx, row: dict[str, Any], position_id: str, on: date, mutation: str) -> None:
-    """The home post of a person is another one from a day on."""
+def _settle(tx: Tx, row: dict[str, Any], position_id: str, on: date, mutation: str, tenure: date | None = None) -> None:
+    """The home post of a person is another one from a day on; `tenure`: it counts as held since then."""
     post = _post(tx, position_id)
     tx.upsert(incumbency, {"person": row["id"], "since": on, "position": post["id"], "mutation": mutation})
-    tx.upsert(person, row | {"position": post["id"], "unit": post["unit"], "since": on})
-    _tell(tx, row["id"], "definitive", row, post, on, mutation, share=1 - _lent(tx, row["id"]))
+    tx.upsert(person, row | {"position": post["id"], "unit": post["unit"], "since": tenure or on})
+    _tell(tx, row["id"], "definitive", row, post, on, mutation, share=1 - _lent(tx, row["id"]), since=tenure)
 
 
 def _lent(tx: Tx, person_id: str) -> float:

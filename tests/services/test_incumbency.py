@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.mutation import Act, Move, PlacementStarted, TempEnded, TempExtended
+from events.mutation import Act, Move, MutationReversed, PlacementStarted, TempEnded, TempExtended
 from events.mutation import Place as Where
 from events.personnel import IncumbencyChanged
 from services import personnel
@@ -120,6 +120,47 @@ def test_a_duty_that_becomes_permanent_ends_first(staffed: World) -> None:
         ("temporary", DONOR, COUNTER, date(2026, 3, 2)),
         ("returned", COUNTER, DONOR, date(2026, 4, 1)),
         ("definitive", DONOR, COUNTER, date(2026, 4, 1)),
+    ]
+
+
+def reverse(staffed: World, on: date, began: date | None, mutation: str = CASE, until: date | None = None) -> None:
+    was = move(COUNTER, date(2026, 3, 2), until)
+    told_ = MutationReversed(**about(ANA, mutation, on), move=was, ground="court", reference="PTUN-7", started_on=began)
+    staffed.tell(f"mutations/mutation/{mutation}", told_)
+
+
+def test_a_reversal_brings_back_who_moved_with_the_tenure_they_had(staffed: World) -> None:
+    begin(staffed, ANA, COUNTER, date(2026, 3, 2))
+    reverse(staffed, date(2026, 4, 1), date(2026, 3, 2))
+    staffed.drain()
+    assert heads(staffed) == {DONOR: 2, TIDORE: 1}
+    (back,) = told(staffed, "personnel.incumbency_changed", person=ANA)[1:]
+    assert (back.kind, back.to_unit, back.on, back.since) == ("definitive", DONOR, date(2026, 4, 1), SINCE)
+    (row,) = [r for r in staffed.rows("personnel", table(Person)) if r["id"] == ANA]
+    assert (row["position"], row["since"]) == (f"{DONOR}.p", SINCE)
+
+
+def test_a_reversal_before_anybody_moved_moves_nobody(staffed: World) -> None:
+    reverse(staffed, date(2026, 3, 1), None)
+    staffed.drain()
+    assert changes(staffed) == []
+
+
+def test_a_reversal_does_not_undo_the_move_that_came_after(staffed: World) -> None:
+    begin(staffed, ANA, COUNTER, date(2026, 3, 2))
+    begin(staffed, ANA, TIDORE, date(2026, 3, 20), OTHER_CASE)
+    reverse(staffed, date(2026, 4, 1), date(2026, 3, 2))
+    staffed.drain()
+    assert heads(staffed) == {DONOR: 1, TIDORE: 2}
+
+
+def test_a_reversed_temporary_duty_ends_that_day(staffed: World) -> None:
+    begin(staffed, ANA, COUNTER, date(2026, 3, 2), until=date(2026, 6, 1), share=0.5)
+    reverse(staffed, date(2026, 4, 1), date(2026, 3, 2), until=date(2026, 6, 1))
+    staffed.drain()
+    assert [(kind, on) for kind, _, _, on in changes(staffed)] == [
+        ("temporary", date(2026, 3, 2)),
+        ("returned", date(2026, 4, 1)),
     ]
 
 

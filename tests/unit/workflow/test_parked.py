@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.workflow import parked
 from workflow.evolution import replay
@@ -28,6 +31,12 @@ def test_every_parked_case_goes_on_to_its_end(name: str) -> None:
         assert parked.finish(case) > 0
         assert case.state in ("COMPLETED", "RETURNED")
         assert case.replayed() == case.it
+
+
+def test_a_case_at_rest_waits_with_its_version_until_it_goes_on() -> None:
+    case = parked.Case("R5", law="R5@2").consulting()
+    case.do("officer", parked.cmd.Hold, reason_class="legal_process", until=case.today + timedelta(days=5))
+    assert fit(case.asks(None), replace(definition("R5@2"), version=3)).obstacle == "at_rest"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if newest()[definition(name).route].name != name])
