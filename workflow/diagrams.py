@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workflow.definition import Clock, Definition, DutyRule, Transition
-from workflow.library import definitions
+from workflow.library import newest
 
 PLACE = Path(__file__).parent / "DIAGRAMS.md"
 ANCHORS = {"entry": "", "effective_on": " after the effective date", "until": " after the last day", "held_until": ""}
@@ -41,17 +41,11 @@ def text() -> str:
         "trigger, its row of the state table and who may. What happens in many states alike (ways out, rest,",
         "remedies) and what leaves the state as it is stands in tables beneath, or the picture would hide the way.",
     ]
-    for law in newest():
+    for _, law in sorted(newest().items()):
         lines += ["", f"## {law.name}: {law.title.en} (*{law.title.id}*)", ""]
         lines += ["```mermaid", *_diagram(law), "```", ""]
         lines += [*_elsewhere(law), "", *_duties(law), "", *_timers(law)]
     return "\n".join(lines) + "\n"
-
-
-def newest() -> list[Definition]:
-    """The newest definition of each route, by route."""
-    by_version = sorted(definitions().values(), key=lambda law: law.version)
-    return [law for _, law in sorted({law.route: law for law in by_version}.items())]
 
 
 def _diagram(law: Definition) -> Iterator[str]:
